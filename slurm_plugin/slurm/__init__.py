@@ -1,0 +1,1 @@
+"""Everything SLURM: backends, states, options. Workers import it, so it stays empty."""
