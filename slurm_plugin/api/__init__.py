@@ -1,1 +1,1 @@
-"""See the modules."""
+"""HTTP in and out: the contract's bodies and the Falcon resources that carry them."""

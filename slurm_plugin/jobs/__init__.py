@@ -1,1 +1,1 @@
-"""See the modules."""
+"""Orchestration: what happens to a pod between its create and its delete."""

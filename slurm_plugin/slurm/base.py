@@ -156,8 +156,14 @@ class Backend(Protocol):
     def query(self, job_ids: Collection[int]) -> Mapping[int, JobInfo]:
         """State of these jobs, in one RPC; a job that SLURM no longer knows is absent."""
 
+    def lookup(self, job_id: int) -> JobInfo | None:
+        """One job in one RPC, with name, comment and user_id filled; None when unknown."""
+
     def find(self, name: str) -> Sequence[JobInfo]:
-        """All jobs in the queue with exactly this name, any state, newest last; name filled."""
+        """All jobs in the queue with exactly this name, any state, newest last.
+
+        Name, comment and user_id are filled: the caller tells its own jobs from namesakes.
+        """
 
     def marked(self, comment_prefix: str) -> Sequence[JobInfo]:
         """All jobs in the queue whose comment begins so; name and comment are filled."""

@@ -1,0 +1,255 @@
+"""Create, status, delete and logs of pods: what the HTTP side calls.
+
+Every change to a pod happens under that pod's lock and stands in its record before SLURM is asked.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from slurm_plugin.config.settings import Settings
+from slurm_plugin.errors import SlurmPluginError
+from slurm_plugin.jobs import deletion, submission
+from slurm_plugin.jobs.clock import Clock
+from slurm_plugin.jobs.container_status import PodStatus
+from slurm_plugin.jobs.deletion import Reaper
+from slurm_plugin.jobs.housekeeper import Housekeeper
+from slurm_plugin.jobs.identity import PodKey, key_of
+from slurm_plugin.jobs.locks import PodLocks
+from slurm_plugin.jobs.observer import Observer
+from slurm_plugin.jobs.record import ContainerRecord, PodRecord, stored
+from slurm_plugin.jobs.store import PodStore
+from slurm_plugin.jobs.submission import Attempt, Submitter
+from slurm_plugin.jobs.tracker import Tracker
+from slurm_plugin.jobs.translate import TranslatedPod, translate
+from slurm_plugin.pods.manifest import CreateRequest, Pod
+
+_log = logging.getLogger(__name__)
+
+_TOMBSTONE_SECONDS = 7 * 86400
+
+
+class PodService:
+    """The pods of one data folder on one SLURM cluster.
+
+    Args:
+        settings: the plugin's settings.
+        store: the data folder.
+        locks: one lock per pod.
+        submitter: brings pods to SLURM.
+        reaper: ends them.
+        observer: tells their status.
+        tracker: the picture of the queue.
+        clock: time.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: PodStore,
+        locks: PodLocks,
+        submitter: Submitter,
+        reaper: Reaper,
+        observer: Observer,
+        tracker: Tracker,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._submitter = submitter
+        self._reaper = reaper
+        self._observer = observer
+        self._tracker = tracker
+        self._clock = clock
+        self._locks = locks
+        # While SLURM hangs, creates wait for it; status and delete must still find a thread.
+        self._waiting_creates = threading.BoundedSemaphore(settings.service.threads * 3 // 4)
+        self._housekeeper = Housekeeper([self._submit_kept, self._reap, observer.ask_archive])
+        self._recovered = threading.Event()
+
+    def start(self) -> None:
+        """Take up what an earlier run of the plugin left unfinished, in the background."""
+        self._store.prepare()
+        self._housekeeper.start()
+        threading.Thread(target=self._recover, name="recovery", daemon=True).start()
+
+    def close(self) -> None:
+        """End the background work; records hold what is unfinished."""
+        self._housekeeper.close()
+        self._tracker.close()
+
+    def create(self, request: CreateRequest) -> PodRecord:
+        """Make a pod's job, once, however often this is called.
+
+        Returns:
+            The pod's record; its job id is None when SLURM could not be asked: the pod is kept
+            and submitted later.
+
+        Raises:
+            InvalidRequest: the pod can't become a job.
+            SlurmRefused: SLURM said no.
+            StorageFailed: its directory can't be written.
+        """
+        key = key_of(request.pod.metadata if request.pod else None)
+        with self._locks.hold(key.uid):
+            known = self._store.load(key)
+            if known is not None:
+                return known
+            if self._store.buried(key):
+                _log.info("created after its delete: not submitted", extra={"pod_uid": key.uid})
+                return self._ghost(key)
+            translated = translate(request, self._settings, self._store.directory(key))
+            pod = self._accept(key, translated)
+            return self._bring_in(key, pod, translated.spec.script)
+
+    def statuses(self, pods: Sequence[Pod]) -> list[PodStatus]:
+        """Status of the pods of a request, in its order; pods in doubt are left out.
+
+        Raises:
+            InvalidRequest: a pod has no proper namespace or UID.
+            BackendUnavailable: nothing certain can be said of any of them.
+        """
+        keyed = [(key_of(pod.metadata), pod) for pod in pods]
+        answers: list[PodStatus] = []
+        doubt: SlurmPluginError | None = None
+        for key, pod in keyed:
+            try:
+                answers.append(self._status(key, pod))
+            except SlurmPluginError as error:
+                _log.warning("status in doubt: %s", error, extra={"pod_uid": key.uid})
+                doubt = error
+        if doubt is not None and not answers:
+            raise doubt
+        return answers
+
+    def delete(self, pod: Pod) -> None:
+        """End a pod and remove its files, in the background; unknown pods are fine.
+
+        Raises:
+            InvalidRequest: the pod has no proper namespace or UID.
+            StorageFailed: the intent can't be stored.
+        """
+        key = key_of(pod.metadata)
+        with self._locks.hold(key.uid):
+            known = self._store.load(key)
+            self._store.bury(key)
+            if known is None:
+                self._store.forget(key)
+                return
+            grace = pod.metadata.deletion_grace_period_seconds if pod.metadata else None
+            if known.delete_requested is None:
+                self._store.save(deletion.requested(known, self._clock.now(), grace))
+            self._submitter.drop(key)
+            self._reaper.keep(key)
+        self._housekeeper.wake()
+
+    def recovered(self) -> bool:
+        """Whether the data folder was looked through since the start."""
+        return self._recovered.is_set()
+
+    def figures(self) -> dict[str, int]:
+        """Counts for `/system-info`."""
+        return {"pods_kept": self._submitter.waiting(), "pods_ending": self._reaper.waiting()}
+
+    def _ghost(self, key: PodKey) -> PodRecord:
+        now = self._clock.now()
+        return PodRecord(key.uid, key.namespace, "", created=now, phase="refused")
+
+    def _accept(self, key: PodKey, translated: TranslatedPod) -> PodRecord:
+        """Write the pod's directory, the record last: without a record the pod is not known."""
+        directory = self._store.directory(key)
+        pod = self._new_record(translated)
+        try:
+            self._store.fill(key, translated.plan, translated.spec)
+            self._store.save(pod)
+        except SlurmPluginError:
+            self._store.forget(key)
+            raise
+        _log.info("accepted into %s", directory.name, extra={"pod_uid": key.uid})
+        return pod
+
+    def _new_record(self, translated: TranslatedPod) -> PodRecord:
+        plan = translated.plan
+        return PodRecord(
+            uid=plan.uid,
+            namespace=plan.namespace,
+            name=plan.name,
+            created=self._clock.now(),
+            phase="submitting",
+            containers=[ContainerRecord(c.name, c.kind, c.image) for c in plan.containers],
+            spec=stored(translated.spec),
+            grace_seconds=plan.grace_seconds,
+        )
+
+    def _bring_in(self, key: PodKey, pod: PodRecord, script: str) -> PodRecord:
+        if not self._waiting_creates.acquire(blocking=False):
+            self._submitter.keep(key, Attempt(doubtful=False))
+            return pod
+        timeout = self._settings.slurm.submit_timeout_seconds
+        deadline = self._clock.monotonic() + timeout
+        try:
+            pod, attempt = self._submitter.submit_before(pod, script, deadline)
+        except submission.REFUSALS:
+            self._store.forget(key)
+            raise
+        finally:
+            self._waiting_creates.release()
+        if pod.phase == "submitting":
+            self._submitter.keep(key, attempt)
+        return pod
+
+    def _status(self, key: PodKey, pod: Pod) -> PodStatus:
+        record = self._store.load(key)
+        if record is None:
+            return self._observer.unknown(key, pod, certain=self._is_stranger(key))
+        return self._observer.status(key, record, pod)
+
+    def _is_stranger(self, key: PodKey) -> bool:
+        """Whether it is certain that no create of this pod is known or in hand."""
+        return self._recovered.is_set() and not self._locks.busy(key.uid)
+
+    def _submit_kept(self) -> None:
+        for key, attempt in self._submitter.due():
+            with self._locks.hold(key.uid):
+                self._submit_one(key, attempt)
+
+    def _submit_one(self, key: PodKey, attempt: Attempt) -> None:
+        pod = self._store.load(key)
+        if pod is None or pod.phase != "submitting" or pod.delete_requested is not None:
+            self._submitter.drop(key)
+            return
+        try:
+            pod = self._submitter.step(pod, self._submitter.script(key), attempt)
+        except submission.REFUSALS as error:
+            _log.warning("refused: %s", error, extra={"pod_uid": key.uid})
+            pod = submission.refused(pod, error)
+            self._store.save(pod)
+        if pod.phase != "submitting":
+            self._submitter.drop(key)
+
+    def _reap(self) -> None:
+        for key in self._reaper.due():
+            with self._locks.hold(key.uid):
+                self._reaper.step(key)
+
+    def _recover(self) -> None:
+        """Find pods whose submission or delete was under way when the plugin last ended."""
+        for key in self._store.keys():  # noqa: SIM118 - not a dict
+            try:
+                self._recover_one(key)
+            except SlurmPluginError as error:
+                _log.error("not recovered: %s", error, extra={"pod_uid": key.uid})
+        self._store.exhume(self._clock.now() - _TOMBSTONE_SECONDS)
+        self._recovered.set()
+        self._housekeeper.wake()
+
+    def _recover_one(self, key: PodKey) -> None:
+        with self._locks.hold(key.uid):
+            pod = self._store.load(key)
+            if pod is None:
+                return
+            if pod.delete_requested is not None:
+                self._reaper.keep(key)
+            elif pod.phase == "submitting":
+                self._submitter.keep(key, Attempt(doubtful=True))

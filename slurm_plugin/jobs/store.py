@@ -1,0 +1,163 @@
+"""Pods' directories: made, found again from the request alone, removed.
+
+Records are cached, least recently used out; the directory is the truth.
+"""
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+from slurm_plugin.errors import StorageFailed
+from slurm_plugin.jobs import go_plugin, record
+from slurm_plugin.jobs.files import Files
+from slurm_plugin.jobs.identity import PodKey, key_of_directory
+from slurm_plugin.jobs.record import PodRecord
+from slurm_plugin.pods import layout
+from slurm_plugin.pods.plan import PodPlan
+from slurm_plugin.slurm.base import JobSpec
+
+_log = logging.getLogger(__name__)
+
+# Jobs of other users must reach their own directory below it, and see nothing else.
+_ROOT_MODE = 0o711
+_TOMBSTONES = ".deleted"
+_CACHED_RECORDS = 20_000
+
+
+class PodStore:
+    """The data folder.
+
+    Args:
+        root: DataRootFolder; made when missing.
+        files: file operations.
+    """
+
+    def __init__(self, root: Path, files: Files) -> None:
+        self._root = root.absolute()
+        self._files = files
+        self._cache: OrderedDict[str, PodRecord] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the data folder.
+
+        Raises:
+            StorageFailed: it can't be made or written.
+        """
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=_ROOT_MODE)
+        except OSError as error:
+            raise StorageFailed(f"DataRootFolder {self._root}: {error.strerror}") from error
+        if not self._files.exists(self._root / _TOMBSTONES):
+            self._files.make_directory(self._root / _TOMBSTONES, exist_ok=True)
+
+    def directory(self, key: PodKey) -> Path:
+        """The pod's directory, whether it exists or not."""
+        return self._root / key.directory_name
+
+    def load(self, key: PodKey) -> PodRecord | None:
+        """The pod's record; None when the pod is not known here.
+
+        Raises:
+            StorageFailed: there is a record and it can't be read.
+        """
+        with self._guard:
+            cached = self._cache.get(key.uid)
+            if cached is not None and cached.namespace == key.namespace:
+                self._cache.move_to_end(key.uid)
+                return cached
+        loaded = self._read(key)
+        if loaded is not None:
+            self.remember(loaded)
+        return loaded
+
+    def save(self, pod: PodRecord) -> None:
+        """Write the record, synced and whole.
+
+        Raises:
+            StorageFailed: the old record stands then.
+        """
+        path = self._root / layout.directory_name(pod.namespace, pod.uid) / layout.RECORD
+        self._files.write(path, record.encode(pod))
+        self.remember(pod)
+
+    def fill(self, key: PodKey, plan: PodPlan, spec: JobSpec) -> None:
+        """Make the pod's directory with everything but its record.
+
+        Raises:
+            StorageFailed: the caller removes what was made.
+        """
+        directory = self.directory(key)
+        # Without a record it is the rest of a create that was interrupted.
+        self._files.remove_tree(directory)
+        self._files.make_directory(directory)
+        for name in plan.directories:
+            self._files.make_directory(directory / name)
+        for file in plan.files:
+            self._files.write_new(directory / file.path, file.content, file.mode)
+        self._files.write(directory / layout.SCRIPT, spec.script.encode())
+        if spec.uid is not None and spec.gid is not None:
+            self._files.give(directory, spec.uid, spec.gid)
+
+    def remember(self, pod: PodRecord) -> None:
+        """Answer from this record from now on, whatever the file says."""
+        with self._guard:
+            self._cache[pod.uid] = pod
+            self._cache.move_to_end(pod.uid)
+            while len(self._cache) > _CACHED_RECORDS:
+                self._cache.popitem(last=False)
+
+    def forget(self, key: PodKey) -> None:
+        """Remove the pod's directory.
+
+        Raises:
+            StorageFailed: something of it is left.
+        """
+        with self._guard:
+            self._cache.pop(key.uid, None)
+        self._files.remove_tree(self.directory(key))
+
+    def bury(self, key: PodKey) -> None:
+        """Note that the pod was deleted, so that a late create submits nothing."""
+        self._files.write(self._root / _TOMBSTONES / key.directory_name, b"")
+
+    def buried(self, key: PodKey) -> bool:
+        """Whether the pod was deleted before."""
+        return self._files.exists(self._root / _TOMBSTONES / key.directory_name)
+
+    def exhume(self, older_than: float) -> None:
+        """Drop the notes of pods that were deleted before this time (epoch seconds)."""
+        for name in self._files.names(self._root / _TOMBSTONES):
+            path = self._root / _TOMBSTONES / name
+            try:
+                if path.stat().st_mtime < older_than:
+                    self._files.remove(path)
+            except FileNotFoundError:
+                continue
+
+    def keys(self) -> Iterator[PodKey]:
+        """All pods that have a directory."""
+        for name in self._files.names(self._root):
+            key = key_of_directory(name)
+            if key is not None:
+                yield key
+
+    def read(self, key: PodKey, name: str) -> bytes | None:
+        """A small file of the pod's directory; None when there is none."""
+        return self._files.read(self.directory(key) / name)
+
+    def _read(self, key: PodKey) -> PodRecord | None:
+        path = self.directory(key) / layout.RECORD
+        data = self._files.read(path, limit=1 << 26)
+        if data is None:
+            return go_plugin.adopt(key, self._files, self.directory(key))
+        # The pod's user may own the directory: only a record that the plugin wrote counts.
+        if self._files.owner(path) != os.geteuid():
+            raise StorageFailed(f"{path}: not written by the plugin's user")
+        loaded = record.decode(data)
+        if (loaded.namespace, loaded.uid) != (key.namespace, key.uid):
+            raise StorageFailed(f"{path}: belongs to pod {loaded.uid}")
+        return loaded

@@ -1,0 +1,114 @@
+"""A create request becomes a job: the one place where pods and sbatch options meet."""
+
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from slurm_plugin.config.settings import Settings
+from slurm_plugin.errors import InvalidRequest
+from slurm_plugin.pods import layout
+from slurm_plugin.pods.manifest import CreateRequest
+from slurm_plugin.pods.plan import PodPlan, plan_pod
+from slurm_plugin.slurm import options
+from slurm_plugin.slurm.base import JobSpec
+from slurm_plugin.slurm.commands.directives import script_directives
+
+# The mark by which jobs of this plugin are known: reconciliation and cancel rely on it.
+MARK = "slurm-plugin pod "
+
+_SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FALLBACK_WORK_DIR = "/tmp"  # noqa: S108 - the job's working directory on the node, not a file
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedPod:
+    """A plan and the job that carries it out."""
+
+    plan: PodPlan
+    spec: JobSpec
+
+
+def translate(request: CreateRequest, settings: Settings, directory: Path) -> TranslatedPod:
+    """Translate a pod; touches nothing.
+
+    Args:
+        request: what the client sent.
+        settings: the plugin's settings.
+        directory: the pod's directory, absolute; need not exist.
+
+    Raises:
+        InvalidRequest: the pod can't become a job; the message names the field.
+    """
+    shared = settings.jobs.shared_fs
+    plan = plan_pod(request, settings.pods, directory=str(directory), shared_fs=shared)
+    uid, gid = _identity(plan, settings)
+    spec = JobSpec(
+        name=plan.uid,
+        comment=f"{MARK}{plan.namespace}/{plan.name} {plan.uid}",
+        script="",
+        output=str(directory / layout.JOB_OUTPUT),
+        work_dir=str(directory) if shared else _FALLBACK_WORK_DIR,
+        options=_merged_options(plan, settings),
+        environment=_environment(settings, uid),
+        uid=uid,
+        gid=gid,
+    )
+    directives = "\n".join(script_directives(spec))
+    script = f"#!{settings.pods.bash_path}\n{directives}\n{plan.body}"
+    return TranslatedPod(plan, replace(spec, script=script))
+
+
+def _merged_options(plan: PodPlan, settings: Settings) -> tuple[options.SbatchOption, ...]:
+    """Flavor, then annotation, then pod: the later one wins (Go plugin's order of strength)."""
+    denied = settings.slurm.denied_options
+    flavor = options.parse_words(plan.flavor_flags)
+    annotation = options.parse_text(plan.annotation_flags)
+    options.refuse_owned(flavor, (), source="flavor")
+    options.refuse_owned(annotation, denied, source="annotation slurm-job.vk.io/flags")
+    return options.merge(plan.default_options, flavor, annotation, plan.pod_options)
+
+
+def _identity(plan: PodPlan, settings: Settings) -> tuple[int | None, int | None]:
+    """Numeric user and group of the job; None for the plugin's own user.
+
+    Only root may submit for others (sbatch(1), --uid); an ordinary plugin runs every pod as
+    itself, as the README says.
+    """
+    if os.geteuid() != 0:
+        return None, None
+    uid = plan.run_as_uid if plan.run_as_uid is not None else settings.pods.default_uid
+    uid = 0 if uid is None else uid
+    if uid == 0 and not settings.pods.allow_root_jobs:
+        raise InvalidRequest(
+            "spec.securityContext.runAsUser: the job would run as root; name another user there, "
+            "in the flavor or as DefaultUID, or set AllowRootJobs"
+        )
+    return uid, plan.run_as_gid if plan.run_as_gid is not None else _group_of(uid)
+
+
+def _group_of(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        raise InvalidRequest(
+            f"spec.securityContext.runAsUser: user {uid} is unknown on this host; "
+            "name runAsGroup as well, or another user"
+        ) from None
+
+
+def _environment(settings: Settings, uid: int | None) -> Mapping[str, str]:
+    """The job's whole environment: nothing of the service's own gets into it."""
+    try:
+        user = pwd.getpwuid(os.geteuid() if uid is None else uid)
+    except KeyError:
+        identity = {}
+    else:
+        identity = {
+            "HOME": user.pw_dir,
+            "USER": user.pw_name,
+            "LOGNAME": user.pw_name,
+            "SHELL": user.pw_shell,
+        }
+    return {"PATH": _SAFE_PATH, "LANG": "C.UTF-8", **identity, **settings.pods.job_environment}
