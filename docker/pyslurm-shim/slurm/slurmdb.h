@@ -1,0 +1,1 @@
+#include "/usr/include/slurm/slurmdb.h"
