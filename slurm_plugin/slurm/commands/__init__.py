@@ -1,1 +1,1 @@
-"""See the modules."""
+"""SLURM through its commands: argv builders beside their parsers, one `run` for all processes."""
