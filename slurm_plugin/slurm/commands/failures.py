@@ -28,7 +28,8 @@ _AWAY: Final = re.compile(
     re.IGNORECASE,
 )
 _PREFIX: Final = re.compile(
-    r"^(?:slurm_)?(?:sbatch|scancel|squeue|sinfo|sacct|scontrol)(?::| )\s*(?:(?:error|fatal)\s*:\s*)?",
+    r"^(?:slurm_)?(?:sbatch|scancel|squeue|sinfo|sacct|scontrol)(?::| )\s*"
+    r"(?:(?:error|fatal)\s*:\s*)?",
     re.ASCII,
 )
 # What wrappers (shell, ssh, env) report when the command itself never ran.
