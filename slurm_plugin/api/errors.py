@@ -36,7 +36,7 @@ def _ours(
     req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]
 ) -> None:
     del params
-    status = _STATUS.get(type(error), 500)  # type: ignore[call-overload, arg-type]
+    status = _STATUS.get(type(error), 500)  # type: ignore[arg-type]
     _log.log(
         logging.ERROR if status >= 500 else logging.WARNING,  # noqa: PLR2004 - HTTP's classes
         "%s %s: %s %s",
@@ -57,8 +57,6 @@ def _unforeseen(
     req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]
 ) -> None:
     del params
-    if isinstance(error, falcon.HTTPError | falcon.HTTPStatus):
-        raise error
     _log.error("%s %s failed in an unforeseen way", req.method, req.path, exc_info=error)
     resp.status = 500
     _answer(resp, "internal error: the plugin's log has the details")

@@ -46,6 +46,7 @@ class Decoders:
     """Decoders for the bodies of requests, made once."""
 
     def __init__(self) -> None:
+        self._create: msgspec.json.Decoder[CreateRequest | list[CreateRequest]]
         self._create = msgspec.json.Decoder(CreateRequest | list[CreateRequest])
         self._pods = msgspec.json.Decoder(list[Pod] | None)
         self._pod = msgspec.json.Decoder(Pod)
@@ -94,6 +95,8 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise InvalidRequest(f"{field}: {_small(what)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"body: not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidRequest("body: nested too deeply") from None
 
 
 def _small(text: str) -> str:

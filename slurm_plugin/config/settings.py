@@ -6,9 +6,9 @@ unique over the whole tree. Paths and sizes say their unit; times are seconds.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_pascal
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -26,7 +26,18 @@ class _Room(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         validate_default=True,
+        allow_inf_nan=False,
+        coerce_numbers_to_str=True,  # `DefaultMemory: 4096` and `SbatchPath: 7` read as in Go
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _switches_are_no_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """`SidecarPort: yes` is a mistake, not port 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError("must not be true or false (put text in quotes)")
+        return value
 
 
 class ServiceSettings(_Room):
@@ -46,6 +57,22 @@ class ServiceSettings(_Room):
     """`kubectl logs -f` served at once, on threads of their own; the next gets 503."""
     max_request_mib: Annotated[int, Field(ge=1, le=1024)] = 128
     """Largest request body in MiB (ConfigMaps and Secrets travel in it)."""
+
+    @field_validator("socket_mode", mode="before")
+    @classmethod
+    def _modes_are_octal(cls, value: Any) -> Any:
+        """YAML 1.1 reads `0660` as octal and leaves `0o660` and `"660"` as text."""
+        try:
+            return int(value, 8) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError("must be an octal mode such as 0o660") from None
+
+    @field_validator("socket_mode")
+    @classmethod
+    def _sockets_are_not_executed(cls, value: int) -> int:
+        if value & 0o111:  # so that `440`, read as decimal, does not open the socket by mistake
+            raise ValueError("must be an octal mode such as 0o660, without execute bits")
+        return value
 
 
 class SlurmSettings(_Room):
@@ -145,6 +172,24 @@ class PodSettings(_Room):
     """hostPath volumes must lie below one of these."""
     restart_policy: Literal["never", "honour"] = "never"
     """`honour` restarts containers inside the job as Kubernetes would."""
+    gpu_types: Annotated[dict[str, str], Field(alias="GPUTypes")] = Field(
+        default_factory=lambda: {
+            "nvidia.com/gpu": "gpu",
+            "amd.com/gpu": "gpu",
+            "intel.com/gpu": "gpu",
+        }
+    )
+    """Kubernetes resource names that are GPUs, with SLURM's gres name (`gpu`, `gpu:a100`)."""
+    launcher: Literal["mpiexec", "srun", "none"] = "mpiexec"
+    """What starts the tasks of pods with the annotation `mpi-flags`."""
+    image_cache_dir: str = ""
+    """Directory on the compute nodes where pulled images are shared by all pods; empty for none."""
+    registry_auth_file: str = ""
+    """Docker-style file with logins for registries, readable by the jobs' users only."""
+    claim_paths: dict[str, str] = Field(default_factory=dict)
+    """Directory of a persistentVolumeClaim: `namespace/claim` or `claim` to an absolute path."""
+    max_script_bytes: Annotated[int, Field(ge=65536)] = 4 * 1024 * 1024
+    """Largest batch script (SLURM: SchedulerParameters=max_script_size)."""
     tsocks: bool = False
     """Route the job's TCP through a SOCKS proxy on the login node."""
     tsocks_path: str = ""
@@ -160,10 +205,21 @@ class JobSettings(_Room):
     """Parent of the pods' directories."""
     shared_fs: Annotated[bool, Field(alias="SharedFS")] = False
     """The data folder is shared with the compute nodes (environment: SHARED_FS)."""
-    retain_finished_seconds: Annotated[float, Field(ge=0)] = 7 * 86400
+    retain_finished_seconds: Annotated[float, Field(ge=0, le=3650 * 86400)] = 7 * 86400
     """How long a finished pod is kept when its delete never came."""
     reconcile_seconds: Seconds = 120
     """Time between two comparisons of records and queue."""
+
+
+class LogSettings(_Room):
+    """What `kubectl logs` shows."""
+
+    logs_with_job_output: Literal["unstarted", "before", "after"] = "unstarted"
+    """Where SLURM's own output (`job.out`) is shown: for containers that never started, or before
+    or after each container's whole log as well (`before` is the Go plugin's order)."""
+    max_log_size: str = ""
+    """Largest log of one container (`500M`, `2G`, bytes; powers of 1024); the rest is dropped and
+    the log says so. Empty for no limit."""
 
 
 class CapacitySettings(_Room):
@@ -218,6 +274,7 @@ class Settings(_Room):
     slurm: SlurmSettings = SlurmSettings()
     pods: PodSettings = PodSettings()
     jobs: JobSettings = JobSettings()
+    logs: LogSettings = LogSettings()
     capacity: CapacitySettings = CapacitySettings()
     logging: LoggingSettings = LoggingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

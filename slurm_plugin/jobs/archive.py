@@ -32,7 +32,7 @@ class Archive:
         self._next = float("-inf")
 
     def job(self, job_id: int, submitted: float) -> JobInfo | None:
-        """Accounting's last word of a job, None while it is not known; asks for it later.
+        """How a job ended by accounting, None while that is not known; asks for it later.
 
         Args:
             job_id: the missing job.
@@ -76,7 +76,9 @@ class Archive:
 
     def _note(self, wanted: Collection[int], found: Mapping[int, JobInfo]) -> None:
         with self._guard:
-            self._found.update(found)
+            # A job that accounting shows as running has left the queue all the same: slurmdbd is
+            # late, or will never hear of its end (a "runaway" job, sacctmgr(1)).
+            self._found.update({k: job for k, job in found.items() if job.state.is_terminal})
             for job_id in wanted:
                 self._answered.add(job_id)
                 # Asked again after the others: a job that ended just now may reach slurmdbd late.

@@ -15,6 +15,13 @@ from slurm_plugin.pods import layout
 
 _log = logging.getLogger(__name__)
 
+# The pod's user can write anything into these files; the client's numbers are 32 bits wide, and
+# one that does not fit makes it discard the whole answer (contract, section 1.4).
+_MOST_DIGITS = 12
+_LARGEST_COUNT = 1_000_000
+_LARGEST_CODE = 255
+_LONGEST_TEXT = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerFile:
@@ -47,25 +54,24 @@ def parse_state(data: bytes) -> ContainerFile:
     )
     return ContainerFile(
         job=_whole(fields.get("job")),
-        requeue=_whole(fields.get("requeue")),
-        restarts=_whole(fields.get("restarts")) or 0,
+        requeue=_whole(fields.get("requeue"), _LARGEST_COUNT),
+        restarts=_whole(fields.get("restarts"), _LARGEST_COUNT) or 0,
         started=_whole(fields.get("started")),
         ready=fields.get("ready", "1") != "0",
         finished=_whole(fields.get("finished")),
-        exit_code=_exit_code(fields.get("exit")),
-        signal=_whole(fields.get("signal")) or 0,
-        reason=fields.get("reason", ""),
-        message=fields.get("message", ""),
+        exit_code=_whole(fields.get("exit"), _LARGEST_CODE),
+        signal=_whole(fields.get("signal"), _LARGEST_CODE) or 0,
+        reason=fields.get("reason", "")[:_LONGEST_TEXT],
+        message=fields.get("message", "")[:_LONGEST_TEXT],
     )
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
-
-
-def _exit_code(text: str | None) -> int | None:
-    code = _whole(text)
-    return code if code is not None and code <= 255 else None  # noqa: PLR2004 - POSIX exit codes
+def _whole(text: str | None, largest: int = 10**_MOST_DIGITS) -> int | None:
+    """A decimal number up to `largest`; anything else is None."""
+    if text is None or len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
+        return None
+    number = int(text)
+    return number if number <= largest else None
 
 
 def read_container(store: PodStore, key: PodKey, container: ContainerRecord) -> ContainerFile:
@@ -76,7 +82,7 @@ def read_container(store: PodStore, key: PodKey, container: ContainerRecord) -> 
         return parse_state(state)
     # The Go plugin's script writes the exit code only.
     status = _read(store, key, layout.exit_status_file(container.name, init=init))
-    code = _exit_code((status or b"").decode(errors="replace").strip())
+    code = _whole((status or b"").decode(errors="replace").strip(), _LARGEST_CODE)
     return ContainerFile(exit_code=code)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+_YEAR_9999 = 253_402_300_799
+
 
 class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     """state.waiting; the only way to say "not ready" (contract, section 3.3)."""
@@ -68,5 +70,7 @@ class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def at(epoch: float | None) -> datetime | None:
-    """Epoch seconds as a time with zone; None stays None."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    """Epoch seconds as a time with zone; None where unknown or beyond what a date can say."""
+    if epoch is None or not 0 <= epoch <= _YEAR_9999:
+        return None
+    return datetime.fromtimestamp(epoch, UTC)

@@ -36,9 +36,8 @@ _CANCEL_AGAIN_SECONDS = 30.0
 class _Ending:
     """How far the ending of one pod has come; monotonic times."""
 
-    verified: bool = False
+    verified_at: float | None = None
     absent_since: float | None = None
-    acted_at: float = float("-inf")
     kill_at: float | None = None
     cancelled_at: float | None = None
     next_try: float = float("-inf")
@@ -91,7 +90,7 @@ class Reaper:
         pod = self._store.load(key)
         if pod is None:
             return True
-        if pod.final is not None or pod.phase == "refused":
+        if pod.phase == "refused" or _job_is_over(pod):
             return self._clean(key, pod)
         if pod.job_id is None:
             return self._advance_unsubmitted(key, pod, ending)
@@ -123,15 +122,17 @@ class Reaper:
         The first look compares the mark: job ids are used again once SLURM's state was lost, and
         nothing may be cancelled that is not this pod's. Later looks share everybody's snapshot.
         """
-        if not ending.verified:
+        if ending.verified_at is None:
             job = self._backend.lookup(job_id)
             if job is None or not is_ours(pod, job):
                 return None
-            self._tracker.track(job_id)
-            ending.verified = True
+            ending.verified_at = self._clock.monotonic()
             return job
+        self._tracker.track(job_id)
         snapshot = self._tracker.current()
-        if snapshot.asked < ending.acted_at:
+        # A snapshot from before that look, or without the job, does not prove that it is gone.
+        unseen = job_id not in snapshot.jobs and job_id not in snapshot.missing_since
+        if unseen or snapshot.asked <= ending.verified_at:
             raise BackendUnavailable(f"job {job_id}: waiting for a fresh look at the queue")
         return snapshot.jobs.get(job_id)
 
@@ -146,7 +147,7 @@ class Reaper:
             return
         if ending.cancelled_at is None or now - ending.cancelled_at > _CANCEL_AGAIN_SECONDS:
             self._backend.cancel([job_id])
-            ending.cancelled_at = ending.acted_at = now
+            ending.cancelled_at = now
             _log.info("cancelled", extra={"pod_uid": pod.uid, "job_id": job_id})
 
     def _terminate(self, pod: PodRecord, job_id: int, job: JobInfo, now: float) -> float:
@@ -167,6 +168,15 @@ class Reaper:
         self._store.forget(key)
         _log.info("deleted", extra={"pod_uid": key.uid, "job_id": pod.job_id})
         return True
+
+
+def _job_is_over(pod: PodRecord) -> bool:
+    """Whether SLURM itself said that the job ended.
+
+    A pod's end may also be told by its containers' files while the job is still there.
+    """
+    ended = pod.last_job is not None and life_of(pod.last_job, all_ended=False) is Life.ENDED
+    return pod.final is not None and ended
 
 
 def requested(pod: PodRecord, now: float, grace_seconds: int | None) -> PodRecord:

@@ -9,6 +9,9 @@ from slurm_plugin.jobs.identity import PodKey
 from slurm_plugin.jobs.record import PodRecord
 from slurm_plugin.pods import layout
 
+# SLURM: job ids are 32 bits wide.
+_JOB_ID = re.compile(r"[0-9]{1,10}")
+
 # Go's time.Time.String(): "2026-07-20 09:16:00.123456789 +0000 UTC", fraction without its
 # trailing zeros, sometimes followed by a monotonic reading ("m=+0.01").
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))? ([+-]\d{4})")
@@ -21,7 +24,7 @@ def adopt(key: PodKey, files: Files, directory: Path) -> PodRecord | None:
     """
     job_id = (files.read(directory / layout.GO_JOB_ID) or b"").decode(errors="replace").strip()
     uid = (files.read(directory / layout.GO_POD_UID) or b"").decode(errors="replace").strip()
-    if not job_id.isdecimal() or uid != key.uid:
+    if not _JOB_ID.fullmatch(job_id) or uid != key.uid:
         return None
     started = parse_time(files.read(directory / layout.GO_STARTED) or b"")
     return PodRecord(
@@ -42,5 +45,8 @@ def parse_time(data: bytes) -> float | None:
     if match is None:
         return None
     moment, fraction, zone = match.groups()
-    parsed = datetime.strptime(f"{moment} {zone}", "%Y-%m-%d %H:%M:%S %z")
+    try:
+        parsed = datetime.strptime(f"{moment} {zone}", "%Y-%m-%d %H:%M:%S %z")
+    except ValueError:
+        return None
     return parsed.timestamp() + float(f"0.{fraction or 0}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from slurm_plugin.errors import BackendUnavailable, StorageFailed
+from slurm_plugin.errors import BackendUnavailable, InvalidRequest, StorageFailed
 from slurm_plugin.jobs.archive import Archive
 from slurm_plugin.jobs.clock import Clock
 from slurm_plugin.jobs.container_files import ContainerFile, read_container, read_pod
@@ -75,7 +75,7 @@ class Observer:
             return _answer(record, pod, _repeated(record.final, requested))
         if record.phase == "refused":
             return _answer(record, pod, _all_terminated(requested, "SlurmRefused", record.message))
-        sight = self._sight(key, record)
+        sight = self._sight(key, record, requested)
         known = frozenset(c.name for c in record.containers) or frozenset(c.name for c in requested)
         observation = observe(requested, known, sight)
         self._keep(key, record, sight, observation)
@@ -102,7 +102,7 @@ class Observer:
         """Ask accounting for the jobs that left the queue."""
         self._archive.refresh()
 
-    def _sight(self, key: PodKey, record: PodRecord) -> Sight:
+    def _sight(self, key: PodKey, record: PodRecord, requested: Sequence[ContainerRecord]) -> Sight:
         if record.job_id is None:
             waiting = "SLURM is being asked, or is away: the job is submitted when it answers"
             return Sight(None, {}, None, self._clock.now(), waiting=waiting)
@@ -110,7 +110,7 @@ class Observer:
         script = read_pod(self._store, key)
         return Sight(
             job=job,
-            files=self._files(key, record, job),
+            files=self._files(key, record.containers or requested, job),
             script=of_this_run(script, job) if script else None,
             now=self._clock.now(),
             waiting=f"submitted as job {record.job_id}",
@@ -147,11 +147,11 @@ class Observer:
         return record.last_job, ""
 
     def _files(
-        self, key: PodKey, record: PodRecord, job: JobInfo | None
+        self, key: PodKey, containers: Sequence[ContainerRecord], job: JobInfo | None
     ) -> dict[str, ContainerFile]:
         return {
             container.name: of_this_run(read_container(self._store, key, container), job)
-            for container in record.containers
+            for container in containers
         }
 
     def _keep(self, key: PodKey, record: PodRecord, sight: Sight, seen: Observation) -> None:
@@ -182,15 +182,20 @@ class Observer:
 
 
 def requested_containers(pod: Pod) -> list[ContainerRecord]:
-    """The containers of a request, init and sidecar containers first, in its order."""
+    """The containers of a request, init and sidecar containers first, in its order.
+
+    Raises:
+        InvalidRequest: there are none; an answer without containers means Succeeded to the client
+            (contract, section 3.3).
+    """
     spec = pod.spec
-    if spec is None:
-        return []
+    if spec is None or not spec.containers:
+        raise InvalidRequest("spec.containers: missing or empty")
     init = [
         _container(c, "sidecar" if c.restart_policy == "Always" else "init")
         for c in spec.init_containers or []
     ]
-    return init + [_container(c, "app") for c in spec.containers or []]
+    return init + [_container(c, "app") for c in spec.containers]
 
 
 def _container(container: Container, kind: str) -> ContainerRecord:

@@ -65,7 +65,7 @@ class PodRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     created: float
     phase: Literal["submitting", "submitted", "refused"]
     containers: list[ContainerRecord] = []
-    version: int = VERSION
+    version: int = 1  # what a record without the key has
     job_id: int | None = None
     submitted: float | None = None
     message: str = ""

@@ -27,6 +27,7 @@ from slurm_plugin.pods.manifest import CreateRequest, Pod
 _log = logging.getLogger(__name__)
 
 _TOMBSTONE_SECONDS = 7 * 86400
+_RECOVERY_PAUSE = 5.0
 
 
 class PodService:
@@ -67,6 +68,7 @@ class PodService:
         self._waiting_creates = threading.BoundedSemaphore(settings.service.threads * 3 // 4)
         self._housekeeper = Housekeeper([self._submit_kept, self._reap, observer.ask_archive])
         self._recovered = threading.Event()
+        self._closing = threading.Event()
 
     def start(self) -> None:
         """Take up what an earlier run of the plugin left unfinished, in the background."""
@@ -76,6 +78,7 @@ class PodService:
 
     def close(self) -> None:
         """End the background work; records hold what is unfinished."""
+        self._closing.set()
         self._housekeeper.close()
         self._tracker.close()
 
@@ -163,6 +166,7 @@ class PodService:
         try:
             self._store.fill(key, translated.plan, translated.spec)
             self._store.save(pod)
+            self._store.settle(key)
         except SlurmPluginError:
             self._store.forget(key)
             raise
@@ -212,7 +216,10 @@ class PodService:
     def _submit_kept(self) -> None:
         for key, attempt in self._submitter.due():
             with self._locks.hold(key.uid):
-                self._submit_one(key, attempt)
+                try:
+                    self._submit_one(key, attempt)
+                except SlurmPluginError as error:  # one pod's trouble must not hold up the others
+                    self._submitter.put_off(key.uid, attempt, error)
 
     def _submit_one(self, key: PodKey, attempt: Attempt) -> None:
         pod = self._store.load(key)
@@ -235,6 +242,16 @@ class PodService:
 
     def _recover(self) -> None:
         """Find pods whose submission or delete was under way when the plugin last ended."""
+        while not self._closing.is_set():
+            try:
+                self._recover_all()
+            except SlurmPluginError as error:
+                _log.error("data folder can't be looked through yet: %s", error)
+                self._closing.wait(_RECOVERY_PAUSE)
+            else:
+                return
+
+    def _recover_all(self) -> None:
         for key in self._store.keys():  # noqa: SIM118 - not a dict
             try:
                 self._recover_one(key)

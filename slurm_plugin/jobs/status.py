@@ -12,7 +12,7 @@ terminated with 0, and its truth stands in the message.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 
 import msgspec
@@ -99,7 +99,7 @@ def life_of(job: JobInfo | None, *, all_ended: bool) -> Life:
 
     Args:
         job: SLURM's word; None when SLURM does not know the job.
-        all_ended: every app container has left its exit code.
+        all_ended: every container has left its exit code.
     """
     if job is None:
         return Life.ENDED if all_ended else Life.WAITING
@@ -126,8 +126,8 @@ def observe(
         known: names that the pod was created with; others were not offloaded and mirror the rest.
         sight: what is known of the pod.
     """
-    app_files = [sight.files.get(c.name) for c in requested if c.kind == "app" and c.name in known]
-    all_ended = bool(app_files) and all(file is not None and file.ended for file in app_files)
+    offloaded = [container for container in requested if container.name in known]
+    all_ended = _all_ended(offloaded, sight.files)
     life = Life.ENDED if sight.lost else life_of(sight.job, all_ended=all_ended)
     view = _View(sight, life, known)
     init = _monotone([view.status(c) for c in requested if c.kind != "app"], view)
@@ -135,13 +135,26 @@ def observe(
     return Observation(init, apps, final=life is Life.ENDED)
 
 
+def _all_ended(offloaded: Sequence[ContainerRecord], files: Mapping[str, ContainerFile]) -> bool:
+    """Whether the files alone tell the end of every container.
+
+    A sidecar has to have begun only. Init containers count: while the file of one has not reached
+    this host, SLURM's word would stand in for it, and that of a running job is no exit code.
+    """
+    present = [(c.kind, files.get(c.name, ContainerFile())) for c in offloaded]
+    told = all(
+        file.ended or (kind == "sidecar" and file.started is not None) for kind, file in present
+    )
+    return told and any(kind == "app" for kind, _ in present)
+
+
 def pending_story(job: JobInfo) -> str:
     """Why a job waits: `Pending: Resources, estimated start 2026-01-31 14:05 UTC (job 123)`."""
     if job.flags & _BOOT_FLAGS:
         return f"Configuring: nodes {job.nodes} are being made ready (job {job.job_id})"
     words = [f"Pending: {job.reason or 'None'}"]
-    if job.start_time:
-        start = datetime.fromtimestamp(job.start_time, UTC)
+    start = at(job.start_time)
+    if start is not None and job.start_time:
         words.append(f"estimated start {start:%Y-%m-%d %H:%M} UTC")
     if job.restarts:
         words.append(f"requeued {job.restarts} times" if job.restarts > 1 else "requeued once")
@@ -184,7 +197,7 @@ class _View:
         if self._life is Life.WAITING:
             return self._waiting()
         if container.name not in self._known:
-            return self._mirror()
+            return self._mirror(container)
         if container.kind == "sidecar" and (file.started is not None or file.ended):
             return self._sidecar(file)
         if file.ended:
@@ -198,9 +211,10 @@ class _View:
         message = pending_story(job) if job else self._sight.waiting
         return ContainerState(waiting=Waiting("SlurmPending", message))
 
-    def _mirror(self) -> ContainerState:
+    def _mirror(self, container: ContainerRecord) -> ContainerState:
         message = "runs in Kubernetes, not in the SLURM job"
-        if self._life is Life.ENDED:
+        # A running init container would hold the whole pod back (contract, section 3.3).
+        if self._life is Life.ENDED or container.kind != "app":
             return ContainerState(terminated=Terminated(0, "Completed", message))
         return ContainerState(running=Running(self._job_start()))
 

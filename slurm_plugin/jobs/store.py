@@ -102,6 +102,15 @@ class PodStore:
         if spec.uid is not None and spec.gid is not None:
             self._files.give(directory, spec.uid, spec.gid)
 
+    def settle(self, key: PodKey) -> None:
+        """Make a new directory and the names in it durable: power may fail after the answer.
+
+        Raises:
+            StorageFailed: that can't be done.
+        """
+        self._files.sync_directory(self.directory(key))
+        self._files.sync_directory(self._root)
+
     def remember(self, pod: PodRecord) -> None:
         """Answer from this record from now on, whatever the file says."""
         with self._guard:

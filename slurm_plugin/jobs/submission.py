@@ -18,6 +18,7 @@ from slurm_plugin.errors import (
     SlurmPluginError,
     SlurmRefused,
     StorageFailed,
+    UnexpectedAnswer,
 )
 from slurm_plugin.jobs import record as records
 from slurm_plugin.jobs.clock import Clock
@@ -114,7 +115,13 @@ class Submitter:
         try:
             job_id = self._search(pod, attempt) if attempt.doubtful else self._submit(pod, script)
         except BackendUnavailable as error:
-            self._put_off(pod, attempt, error)
+            attempt.doubtful = attempt.doubtful or error.outcome_unknown
+            self.put_off(pod.uid, attempt, error)
+            return pod
+        except UnexpectedAnswer as error:
+            # Whatever SLURM meant to say, it may have made the job.
+            attempt.doubtful = True
+            self.put_off(pod.uid, attempt, error)
             return pod
         if job_id is None:
             return pod
@@ -166,13 +173,13 @@ class Submitter:
         self._tracker.track(job_id)
         return submitted
 
-    def _put_off(self, pod: PodRecord, attempt: Attempt, error: BackendUnavailable) -> None:
-        attempt.doubtful = attempt.doubtful or error.outcome_unknown
+    def put_off(self, uid: str, attempt: Attempt, error: SlurmPluginError) -> None:
+        """Try again later, and later with every failure."""
         attempt.absent_since = None
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt.failures)
         attempt.failures += 1
         attempt.next_try = self._clock.monotonic() + pause
-        _log.warning("not submitted yet: %s", error, extra={"pod_uid": pod.uid})
+        _log.warning("not submitted yet: %s", error, extra={"pod_uid": uid})
 
 
 def refused(pod: PodRecord, error: SlurmPluginError) -> PodRecord:

@@ -140,9 +140,10 @@ class Tracker:
         )
 
     def _refresh(self) -> None:
+        # The time first: a job tracked before it is in the snapshot for certain.
+        asked = self._clock.monotonic()
         with self._changed:
             wanted = frozenset(self._tracked)
-        asked = self._clock.monotonic()
         try:
             jobs = self._backend.query(wanted)
         except SlurmPluginError as error:

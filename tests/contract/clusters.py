@@ -17,6 +17,7 @@ from slurm_plugin.slurm.states import JobState
 from tests.fakes.bin.fake_slurm import new_state, outcome
 from tests.fakes.fake_backend import FakeBackend
 
+SERVICE = "/usr/local/bin/cluster-service"
 FAKE_COMMANDS = Path(__file__).parent.parent / "fakes" / "bin"
 
 
@@ -256,27 +257,33 @@ class RealCluster:
         time.sleep(seconds)
 
     def fail_node(self, name: str) -> None:
-        _root("scontrol", "update", f"nodename={name}", "state=down", "reason=test")
+        _root("/usr/bin/scontrol", "update", f"nodename={name}", "state=down", "reason=test")
 
     def heal_node(self, name: str) -> None:
-        _root("scontrol", "update", f"nodename={name}", "state=resume")
+        # Refused where the node came back by itself (ReturnToService).
+        _output("sudo", "/usr/bin/scontrol", "update", f"nodename={name}", "state=resume")
+        usable = {"idle", "mixed", "allocated"}
+        until(lambda: _output("sinfo", "-h", "-n", name, "-p", "normal", "-o", "%T") in usable, 60)
 
     def freeze(self) -> None:
         self._away = True
-        _root("cluster-service", "freeze", "slurmctld")
+        _root(SERVICE, "freeze", "slurmctld")
 
     def stop(self) -> None:
         self._away = True
-        _root("cluster-service", "kill", "slurmctld")
+        # slurmctld saves what happened to jobs within some seconds; before that a SIGKILL makes
+        # it forget a job altogether (seen with 24.11).
+        time.sleep(8)
+        _root(SERVICE, "kill", "slurmctld")
 
     def recover(self) -> None:
         if not self._away:
             return
         self._away = False
         try:
-            _root("cluster-service", "thaw", "slurmctld")
+            _root(SERVICE, "thaw", "slurmctld")
         except subprocess.CalledProcessError:
-            _root("cluster-service", "start", "slurmctld")
+            _root(SERVICE, "start", "slurmctld")
         until(lambda: "is UP" in _output("scontrol", "ping"), 30)
 
     def other_users_job(self) -> int:

@@ -129,9 +129,13 @@ def test_cancelling_finished_and_unknown_jobs_is_no_error(cluster: Cluster) -> N
 def test_a_signal_reaches_the_batch_script_of_running_jobs_only(cluster: Cluster) -> None:
     running = submit_running(cluster)
     held = cluster.backend.submit(job_spec("sleep 1", option("hold")))
-    cluster.backend.signal([running, held, 99_999_999], 10)
-    ended = wait_for(cluster, running, JobState.FAILED, JobState.CANCELLED)
-    assert ended.state.is_terminal
+
+    def ended() -> bool:
+        # SLURM loses a signal that comes before the batch script is there (seen with 22.05).
+        cluster.backend.signal([running, held, 99_999_999], 10)
+        return seen(cluster, running).state.is_terminal
+
+    until(ended, cluster.patience)
     assert seen(cluster, held).state is JobState.PENDING
 
 
@@ -298,7 +302,8 @@ def test_a_controller_that_is_gone_is_unavailable_and_comes_back(cluster: Cluste
     finally:
         cluster.recover()
     until(lambda: answers(cluster, job_id), cluster.patience)
-    assert seen(cluster, job_id).state is JobState.RUNNING
+    # A slurmctld killed before it saved its state starts the job a second time.
+    assert wait_for(cluster, job_id, JobState.RUNNING, seconds=2 * cluster.patience)
 
 
 def test_info_names_the_release_and_the_backend(cluster: Cluster) -> None:

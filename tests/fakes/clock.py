@@ -1,13 +1,17 @@
 """Time that passes only when a test, or a sleep, says so."""
 
 import threading
+import time
 
 
 class FakeClock:
-    """Both kinds of time in step; `sleep` returns at once and moves them."""
+    """Both kinds of time in step; `sleep` returns at once and moves them.
 
-    def __init__(self, epoch: float = 1_800_000_000.0) -> None:
-        self._epoch = epoch
+    Begins at the real time, since files get theirs from the system.
+    """
+
+    def __init__(self) -> None:
+        self._epoch = time.time() - 1000.0
         self._passed = 1000.0
         self._guard = threading.Lock()
 

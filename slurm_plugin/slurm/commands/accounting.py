@@ -1,4 +1,7 @@
-"""sacct: jobs that left the queue. Always by id and with a time window."""
+"""sacct: jobs that left the queue. Always by id and with a time window.
+
+No field that is free text (names and comments of users may hold line ends).
+"""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -21,7 +24,6 @@ _COLUMNS: Final = (
     "End",
     "TimelimitRaw",
     "UID",
-    "JobName",
 )
 _NO_ACCOUNTING: Final = re.compile(r"accounting storage is disabled", re.IGNORECASE)
 
@@ -57,7 +59,7 @@ def parse_sacct(completed: Completed) -> dict[int, JobInfo]:
 
 
 def _job(row: Sequence[str]) -> JobInfo:
-    job_id, state, codes, nodes, submitted, start, end, limit, user, name = row
+    job_id, state, codes, nodes, submitted, start, end, limit, user = row
     parsed = parse_state(state)
     code, signal = fields.exit_code(codes)
     return JobInfo(
@@ -72,5 +74,4 @@ def _job(row: Sequence[str]) -> JobInfo:
         nodes=fields.text(nodes),
         time_limit=fields.number(limit),
         user_id=fields.number(user),
-        name=name,
     )

@@ -209,7 +209,6 @@ def sacct(arguments, state):
             str(int(job["end"])) if job["end"] else "Unknown",
             str(job["minutes"]),
             str(job["uid"]),
-            job["name"],
         ]
         print("|".join(values))
     return 0

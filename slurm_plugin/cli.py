@@ -1,0 +1,137 @@
+"""The command line: `serve`, `check-config`, `--version`, and the Go plugin's flags.
+
+Exit codes: 0 for a clean end, 1 when it failed while running, 2 when it could not start.
+"""
+
+import argparse
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NoReturn
+
+from slurm_plugin.config.load import LoadedSettings, load_settings
+from slurm_plugin.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+EXIT_CLEAN: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_NOT_STARTED: Final = 2
+_COMMANDS: Final = ("serve", "check-config")
+# Go's flag package: one or two dashes, and `=true` or `=false` for switches.
+_GO_FLAG: Final = re.compile(r"--?(SlurmConfigpath|verbose|errorsonly)(?:=(.*))?", re.DOTALL)
+_GO_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_GO_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+class _Parser(argparse.ArgumentParser):
+    """One sentence on stderr instead of usage and error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_NOT_STARTED, f"slurm-plugin: {message}; see slurm-plugin --help\n")
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; None for the process's own.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        options = _parser().parse_args(_modern(sys.argv[1:] if argv is None else argv))
+        loaded = load_settings(options.config, os.environ, _overrides(options))
+        return _check(loaded) if options.command == "check-config" else _serve(loaded)
+    except ConfigError as error:
+        for problem in error.problems:
+            _say(problem)
+        return EXIT_NOT_STARTED
+    except SystemExit as end:  # argparse: --help, --version, wrong arguments
+        return end.code if isinstance(end.code, int) else EXIT_CLEAN
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def _serve(loaded: LoadedSettings) -> int:
+    from slurm_plugin.serving import serve  # noqa: PLC0415 - check-config needs none of it
+
+    return EXIT_CLEAN if serve(loaded) else EXIT_FAILED
+
+
+def _check(loaded: LoadedSettings) -> int:
+    for warning in loaded.warnings:
+        _say(f"warning: {warning}")
+    sys.stdout.write("the configuration can be used\n")
+    return EXIT_CLEAN
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"slurm-plugin: {' '.join(sentence.split())}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="slurm-plugin", description="Runs Kubernetes pods as SLURM jobs.")
+    parser.add_argument("--version", action="version", version=version("slurm-plugin"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    serve = commands.add_parser("serve", help="run the service (the default)", allow_abbrev=False)
+    check = commands.add_parser(
+        "check-config", help="report what is wrong with the configuration", allow_abbrev=False
+    )
+    for command in (serve, check):
+        _add_options(command)
+    return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="config file; else SLURMCONFIGPATH, else /etc/interlink/SlurmConfig.yaml",
+    )
+    command.add_argument("--listen", metavar="ADDRESS", help="over Listen of the config file")
+    command.add_argument("--port", metavar="PORT", help="over SidecarPort of the config file")
+    command.add_argument("--socket", metavar="unix:///PATH", help="over Socket of the config file")
+    command.add_argument("--verbose", action="store_true", help="log level debug")
+    command.add_argument("--errors-only", action="store_true", help="log level error")
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    given = {
+        "Listen": options.listen,
+        "SidecarPort": options.port,
+        "Socket": options.socket,
+        "VerboseLogging": options.verbose or None,
+        "ErrorsOnlyLogging": options.errors_only or None,
+    }
+    if options.socket is None and (options.listen or options.port):
+        given["Socket"] = ""  # whoever names a port wants TCP
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _modern(argv: Sequence[str]) -> list[str]:
+    """The Go plugin's flags as ours, and `serve` where no command is given."""
+    words: list[str] = []
+    for word in argv:
+        flag = _GO_FLAG.fullmatch(word)
+        words += _translated(flag) if flag else [word]
+    if not words or words[0] not in (*_COMMANDS, "--version", "--help", "-h"):
+        words.insert(0, "serve")
+    return words
+
+
+def _translated(flag: re.Match[str]) -> list[str]:
+    name, value = flag[1], flag[2]
+    if name == "SlurmConfigpath":
+        return ["--config"] if value is None else [f"--config={value}"]
+    if value is not None and value not in _GO_TRUE | _GO_FALSE:
+        raise ConfigError([f"-{name} is true or false, not {value!r}"])
+    if value in _GO_FALSE:
+        return []
+    return ["--verbose" if name == "verbose" else "--errors-only"]

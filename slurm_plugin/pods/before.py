@@ -1,0 +1,43 @@
+"""What runs in the batch script before the containers, in the Go plugin's order."""
+
+from collections.abc import Sequence
+
+from slurm_plugin.pods.files import MESH_SCRIPT
+from slurm_plugin.pods.launches import PodContext
+from slurm_plugin.pods.quoting import quote, quoted_words
+
+
+def before_containers(context: PodContext, notes: Sequence[str]) -> list[str]:
+    """Lines of the function `sp_before_containers`.
+
+    The order: notes, Tsocks, POD_IP, CommandPrefix, tunnel client, pre-exec. Shell text of the
+    operator and of the pod's annotations stands there as it is: it is shell by contract, and
+    `AllowPreExec` decides about the latter before it gets here.
+    """
+    settings, annotations = context.settings, context.annotations
+    directory = quote(context.directory, "DataRootFolder")
+    lines = [f"export workingPath={directory} SANDBOX={directory}"]
+    lines += [f"printf '%s\\n' {quote('note: ' + note, 'notes')}" for note in notes]
+    if settings.tsocks:
+        words = (settings.tsocks_path, settings.tsocks_login_node)
+        lines.append(f"sp_tsocks {quoted_words(words, 'Tsocks')}")
+    if settings.registry_auth_file:
+        file = quote(settings.registry_auth_file, "RegistryAuthFile")
+        lines.append(f"export APPTAINER_AUTH_FILE={file} REGISTRY_AUTH_FILE={file}")
+    if annotations.pod_ip:
+        lines.append(f"export POD_IP={quote(annotations.pod_ip, 'annotation interlink.eu/pod-ip')}")
+    for text in (settings.command_prefix, annotations.tunnel, annotations.pre_exec):
+        if text.strip():
+            lines.append(text.rstrip("\n"))
+    return ["sp_before_containers() {", *lines, "}"]
+
+
+def mesh_lines(context: PodContext) -> list[str]:
+    """Lines before the start that move the whole script into the client's network namespace."""
+    if not context.annotations.mesh_script:
+        return []
+    return [
+        "sp_unpack || exit",
+        f'sp_enter_mesh "$sp_directory"/{MESH_SCRIPT}',
+        'printf \'%s\\n\' "$$" >"$SP_IN_MESH"',
+    ]

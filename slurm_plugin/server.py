@@ -1,0 +1,162 @@
+"""waitress with a clean end: what is in hand is answered, new work is not taken.
+
+waitress' own `run` stops sending as soon as it is told to stop, so that finished answers may never
+leave; therefore the loop is turned here, and only ends when everything is out or time is up.
+"""
+
+import logging
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+from waitress import wasyncore
+from waitress.server import create_server
+
+from slurm_plugin.config.settings import ServiceSettings
+from slurm_plugin.listener import Listener
+
+_log = logging.getLogger(__name__)
+
+_MIB: Final = 1 << 20
+# InterLink keeps idle connections for 120 s and never repeats a POST that met a closed one.
+_KEEP_ALIVE_SECONDS: Final = 180
+_LONGEST_HEADERS: Final = 64 * 1024
+_MOST_CONNECTIONS: Final = 2000
+_SPARE_CONNECTIONS: Final = 100
+_DRAIN_SECONDS: Final = 10.0
+_TURN_SECONDS: Final = 0.1
+_THREADS_END_SECONDS: Final = 1
+
+Application = Callable[..., Any]
+
+
+class Server:
+    """Serves one application on one socket.
+
+    Args:
+        app: a WSGI application.
+        settings: threads and limits.
+        listener: closed when the server ends.
+        extra_threads: for log streams, besides those that the settings name.
+        drain_seconds: how long requests in hand may take after `stop`.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        settings: ServiceSettings,
+        listener: Listener,
+        *,
+        extra_threads: int = 0,
+        drain_seconds: float = _DRAIN_SECONDS,
+    ) -> None:
+        self._listener = listener
+        self._drain_seconds = drain_seconds
+        self._stops = 0
+        self._map: dict[int, Any] = {}
+        threads = settings.threads + extra_threads
+        self._server = create_server(
+            app,
+            map=self._map,
+            sockets=[listener.socket],
+            threads=threads,
+            ident=None,
+            channel_timeout=_KEEP_ALIVE_SECONDS,
+            max_request_header_size=_LONGEST_HEADERS,
+            max_request_body_size=settings.max_request_mib * _MIB,
+            # Bodies hold Secrets: they stay in memory, never in a temporary file.
+            inbuf_overflow=settings.max_request_mib * _MIB + 1,
+            recv_bytes=_MIB // 4,
+            # One request ahead, so that a client that went away during a long answer is noticed.
+            channel_request_lookahead=1,
+            connection_limit=_connection_limit(threads),
+            asyncore_use_poll=True,
+        )
+
+    def stop(self) -> None:
+        """Begin to end; the second call ends at once. For signal handlers and other threads."""
+        self._stops += 1
+        self._server.pull_trigger()
+
+    def run(self) -> None:
+        """Serve until `stop`, then finish what is in hand."""
+        _log.info("listening on %s", self._listener.address)
+        try:
+            while not self._stops:
+                self._turn(1.0)
+            _log.info("stopping: requests in hand are finished")
+            self._drain()
+        finally:
+            self._close()
+
+    def _turn(self, timeout: float) -> None:
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+
+    def _drain(self) -> None:
+        self._stop_accepting()
+        deadline = time.monotonic() + self._drain_seconds
+        while self._stops == 1 and time.monotonic() < deadline:
+            for channel in self._channels():
+                if not _busy(channel):
+                    channel.handle_close()
+            if not self._channels():
+                return
+            self._turn(_TURN_SECONDS)
+        _log.warning("stopped with %d requests unfinished", len(self._channels()))
+
+    def _stop_accepting(self) -> None:
+        # Clients that connect from now on are refused, and may go to the next instance.
+        self._server.accepting = False
+        self._server.del_channel(self._map)
+        self._listener.close()
+
+    def _channels(self) -> list[Any]:
+        return list(self._server.active_channels.values())
+
+    def _close(self) -> None:
+        self._listener.close()
+        self._server.task_dispatcher.shutdown(timeout=_THREADS_END_SECONDS)
+        wasyncore.close_all(self._map, ignore_all=True)
+        self._server.trigger.close()
+
+
+def _busy(channel: Any) -> bool:
+    """A request is being read, answered, or its answer is being sent."""
+    if channel.requests or channel.total_outbufs_len:
+        return True
+    return channel.request is not None and not channel.request.empty
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `stop` instead of ending the process (main thread only)."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _connection_limit(threads: int) -> int:
+    """Half of the file descriptors (the other half is for files and SLURM), but one per thread.
+
+    The limit itself stays: sbatch hands it on to the jobs (PropagateResourceLimits).
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return max(threads + _SPARE_CONNECTIONS, min(_MOST_CONNECTIONS, soft // 2))

@@ -1,0 +1,30 @@
+#!/bin/bash
+# shellcheck disable=SC2034,SC2317
+sp_directory=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
+sp_grace_seconds=30
+sp_restart_policy=Never
+sp_max_log_bytes=0
+sp_names=(c0)
+sp_kinds=(app)
+sp_unpack() {
+:
+}
+sp_before_containers() {
+export workingPath=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f SANDBOX=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
+}
+sp_after_containers() {
+:
+}
+sp_run_0() {
+sp_environment_charliecloud ch-run /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
+exec ch-run ${sp_options[@]+"${sp_options[@]}"} /images/busybox -- sh -c 'echo hi'
+}
+sp_enter_0() {
+sp_environment_charliecloud ch-run /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
+exec ch-run ${sp_options[@]+"${sp_options[@]}"} /images/busybox -- "$@"
+}
+# here: launch
+
+# here: library
+
+sp_main "$@"

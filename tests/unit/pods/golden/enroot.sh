@@ -1,0 +1,33 @@
+#!/bin/bash
+# shellcheck disable=SC2034,SC2317
+sp_directory=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
+sp_grace_seconds=30
+sp_restart_policy=Never
+sp_max_log_bytes=0
+sp_names=(c0)
+sp_kinds=(app)
+sp_unpack() {
+:
+}
+sp_before_containers() {
+export workingPath=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f SANDBOX=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
+}
+sp_after_containers() {
+:
+}
+sp_prepare_0() {
+sp_enroot_import enroot c07d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f docker://busybox
+}
+sp_run_0() {
+sp_environment_enroot enroot /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
+exec enroot start --rw --mount /scratch:/scratch ${sp_options[@]+"${sp_options[@]}"} c07d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f sh -c 'echo hi'
+}
+sp_enter_0() {
+sp_environment_enroot enroot /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
+exec enroot start --rw --mount /scratch:/scratch ${sp_options[@]+"${sp_options[@]}"} c07d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f "$@"
+}
+# here: launch
+
+# here: library
+
+sp_main "$@"
