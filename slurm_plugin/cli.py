@@ -9,12 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NoReturn
 
 from slurm_plugin.config.load import LoadedSettings, load_settings
 from slurm_plugin.errors import ConfigError
+from slurm_plugin.release import release
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _say(sentence: str) -> None:
 
 def _parser() -> _Parser:
     parser = _Parser(prog="slurm-plugin", description="Runs Kubernetes pods as SLURM jobs.")
-    parser.add_argument("--version", action="version", version=version("slurm-plugin"))
+    parser.add_argument("--version", action="version", version=release())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     serve = commands.add_parser("serve", help="run the service (the default)", allow_abbrev=False)
     check = commands.add_parser(

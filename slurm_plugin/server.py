@@ -58,6 +58,7 @@ class Server:
         self._listener = listener
         self._drain_seconds = drain_seconds
         self._stops = 0
+        self._ended = False
         self._map: dict[int, Any] = {}
         threads = settings.threads + extra_threads
         self._server = create_server(
@@ -81,7 +82,8 @@ class Server:
     def stop(self) -> None:
         """Begin to end; the second call ends at once. For signal handlers and other threads."""
         self._stops += 1
-        self._server.pull_trigger()
+        if not self._ended:
+            self._server.pull_trigger()
 
     def run(self) -> None:
         """Serve until `stop`, then finish what is in hand."""
@@ -120,8 +122,19 @@ class Server:
 
     def _close(self) -> None:
         self._listener.close()
+        self._ended = True
+        for channel in self._channels():
+            channel.handle_close()
         self._server.task_dispatcher.shutdown(timeout=_THREADS_END_SECONDS)
-        wasyncore.close_all(self._map, ignore_all=True)
+        # A thread that still works will write to the trigger's file descriptor. Were that closed,
+        # its number might by then belong to a pod's record.
+        threading.Thread(target=self._close_trigger, name="server-end", daemon=True).start()
+
+    def _close_trigger(self) -> None:
+        dispatcher = self._server.task_dispatcher
+        with dispatcher.lock:
+            while dispatcher.threads:
+                dispatcher.thread_exit_cv.wait()
         self._server.trigger.close()
 
 
@@ -132,20 +145,38 @@ def _busy(channel: Any) -> bool:
     return channel.request is not None and not channel.request.empty
 
 
+class StopRequest:
+    """What a signal asks for; remembered while there is no server yet."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._server: Server | None = None
+
+    def ask(self) -> None:
+        """Stop the server, as soon as there is one."""
+        self._asked += 1
+        if self._server is not None:
+            self._server.stop()
+
+    def attach(self, server: Server) -> None:
+        """From now on this server is stopped; at once when that was asked for before."""
+        self._server = server
+        if self._asked:
+            server.stop()
+
+
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT call `stop` instead of ending the process (main thread only)."""
+def stopped_by_signals() -> Iterator[StopRequest]:
+    """SIGTERM and SIGINT become a request instead of ending the process (main thread only)."""
+    request = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
         del number, frame
-        stop()
+        request.ask()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -45,7 +45,8 @@ def serve(loaded: LoadedSettings) -> bool:
 def _run(loaded: LoadedSettings) -> None:
     settings = loaded.settings
     with ExitStack() as opened:
-        # First of all, so that a second instance ends before it touches jobs or files.
+        stop = opened.enter_context(stopped_by_signals())
+        # Before all else, so that a second instance ends before it touches jobs or files.
         listener = open_listener(settings.service)
         opened.callback(listener.close)
         tracing = open_tracing(settings.telemetry, os.environ)
@@ -58,5 +59,5 @@ def _run(loaded: LoadedSettings) -> None:
             listener,
             extra_threads=extra_threads(settings),
         )
-        with stopped_by_signals(server.stop):
-            server.run()
+        stop.attach(server)
+        server.run()

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _WRITE = "slurm_plugin.write"
 _DISCONNECTED = "waitress.client_disconnected"
-_SPARE_CONNECTIONS = 200
 
 
 class LogsResource:
@@ -43,7 +42,9 @@ class StreamingApp(falcon.App[falcon.Request, falcon.Response]):
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[..., Any]:
             write = start_response(status, headers, *error)
-            env[_WRITE] = write
+            # Only waitress is known to take an empty write, and to send the headers for it.
+            if _DISCONNECTED in env:
+                env[_WRITE] = write
             return write
 
         return super().__call__(env, start)
@@ -81,18 +82,3 @@ def _gone(env: dict[str, Any]) -> Callable[[], bool]:
 def extra_threads(settings: Settings) -> int:
     """Threads that log streams may hold, to be added to those that answer requests."""
     return settings.service.log_followers + LONG_READS
-
-
-def server_options(settings: Settings) -> dict[str, Any]:
-    """What waitress must be told for log streams to do no harm.
-
-    `channel_request_lookahead` makes it notice clients that left; its limit of 100 connections
-    would be used up by followers; `select` ends at 1024 files.
-    """
-    threads = settings.service.threads + extra_threads(settings)
-    return {
-        "threads": threads,
-        "connection_limit": threads + _SPARE_CONNECTIONS,
-        "channel_request_lookahead": 1,
-        "asyncore_use_poll": True,
-    }

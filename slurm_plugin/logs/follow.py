@@ -42,12 +42,12 @@ class Follower:
         self._log: LogFile | None = None
         self._offset = 0
         self._stamper: Stamper | None = None
-        self._sent = False
+        self._progress = 0
 
     @property
     def sent(self) -> bool:
         """Whether the container has written anything."""
-        return self._sent
+        return self._progress > 0
 
     def run(self) -> Iterator[bytes]:
         """Pieces of the log, an empty one for each look that found nothing.
@@ -61,9 +61,9 @@ class Follower:
         while not self._gone():
             # Asked before the look: what is written before the end is seen by the look.
             over = self._source.over()
-            before = self._offset, self._log
+            before = self._progress
             yield from self._look()
-            grew = (self._offset, self._log) != before
+            grew = self._progress != before
             looks_after_end = looks_after_end + 1 if over else 0
             # Two looks: on a network file system the end may be seen before the last words.
             if looks_after_end >= (_LOOKS_AFTER_END if grew else 2):
@@ -85,7 +85,7 @@ class Follower:
             yield from self._news()
             return
         if self._log is None:
-            self._begin(found, first=not self._sent)
+            self._begin(found, first=self._progress == 0)
         elif found.same_as(self._log):
             self._log.close()
             self._log = found
@@ -135,7 +135,7 @@ class Follower:
             written = log.modified()
             for piece in pieces(log, self._offset, end, PIECE // 4):
                 self._offset += len(piece)
-                self._sent = True
+                self._progress += len(piece)
                 stamper = self._stamper
                 yield piece if stamper is None else stamper.stamped(piece, written)
         finally:

@@ -11,8 +11,8 @@ def before_containers(context: PodContext, notes: Sequence[str]) -> list[str]:
     """Lines of the function `sp_before_containers`.
 
     The order: notes, Tsocks, POD_IP, CommandPrefix, tunnel client, pre-exec. Shell text of the
-    operator and of the pod's annotations stands there as it is: it is shell by contract, and
-    `AllowPreExec` decides about the latter before it gets here.
+    operator and of the pod's annotations is shell by contract (`AllowPreExec` decides about the
+    latter before it gets here); `eval` keeps a syntax error in it from breaking the script.
     """
     settings, annotations = context.settings, context.annotations
     directory = quote(context.directory, "DataRootFolder")
@@ -28,7 +28,7 @@ def before_containers(context: PodContext, notes: Sequence[str]) -> list[str]:
         lines.append(f"export POD_IP={quote(annotations.pod_ip, 'annotation interlink.eu/pod-ip')}")
     for text in (settings.command_prefix, annotations.tunnel, annotations.pre_exec):
         if text.strip():
-            lines.append(text.rstrip("\n"))
+            lines.append(f"eval {quote(text, 'shell text')}")
     return ["sp_before_containers() {", *lines, "}"]
 
 

@@ -14,8 +14,6 @@ from slurm_plugin.pods.manifest import EnvVar, ObjectMeta
 from slurm_plugin.pods.quoting import checked, shown
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# The kernel passes no string longer than 32 pages (MAX_ARG_STRLEN), and the prefix needs room.
-_LONGEST_RECORD = 131072 - 64
 _INDEXED_FIELD = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 
 
@@ -44,7 +42,7 @@ def resolve(
         if not _IDENTIFIER.fullmatch(entry.name):
             notes.append(f"{field}: {shown(entry.name)} is left out: no shell can export that name")
             continue
-        variables[entry.name] = _fitting(entry.name, value, field)
+        variables[entry.name] = value
     return variables, tuple(notes)
 
 
@@ -58,17 +56,8 @@ def _value(
 ) -> str | None:
     if entry.value_from and entry.value is None:
         return _referenced(entry.value_from, field, metadata)
-    return expand_value(checked(entry.value or "", f"{field}.value"), variables)
-
-
-def _fitting(name: str, value: str, field: str) -> str:
-    size = len(name) + 1 + len(value.encode())
-    if size > _LONGEST_RECORD:
-        raise InvalidRequest(
-            f"{field}.value: {size} bytes are more than a program can be given "
-            f"({_LONGEST_RECORD}); use a configMap volume"
-        )
-    return value
+    value = checked(entry.value or "", f"{field}.value")
+    return expand_value(value, variables, f"{field}.value")
 
 
 def _referenced(source: Mapping[str, object], field: str, metadata: ObjectMeta) -> str | None:

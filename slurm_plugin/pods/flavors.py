@@ -7,7 +7,7 @@ from slurm_plugin.config.settings import Flavor, PodSettings
 from slurm_plugin.pods.quoting import shown
 
 _GPU_COUNT = re.compile(r"--(?:gres=gpu(?::[^:,=\s]+)?:|gpus=(?:[^:,=\s]+:)?)([0-9]+)")
-_GRES_OPTION = re.compile(r"(?:^|\s)['\"]?(?:--gres|--gpus|-G)")
+_GRES_OPTION = re.compile(r"(?:^|\s)['\"]?(?:--gres(?:[=\s]|$)|--gpus|-G)")
 
 
 def choose_flavor(

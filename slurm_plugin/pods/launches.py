@@ -116,7 +116,7 @@ def _told(
 
 def _expanded(words: list[str] | None, field: str, variables: dict[str, str]) -> tuple[str, ...]:
     return tuple(
-        expand(checked(word, f"{field}[{number}]"), variables)
+        expand(checked(word, f"{field}[{number}]"), variables, f"{field}[{number}]")
         for number, word in enumerate(words or [])
     )
 

@@ -70,7 +70,7 @@ def _sub_path(wanted: VolumeMount, field: str, variables: Mapping[str, str]) -> 
     if wanted.sub_path and wanted.sub_path_expr:
         raise InvalidRequest(f"{field}.subPathExpr: can't stand beside subPath")
     if wanted.sub_path_expr:
-        return relative_path(expand(wanted.sub_path_expr, variables), f"{field}.subPathExpr")
+        return relative_path(expand(wanted.sub_path_expr, variables, field), f"{field}.subPathExpr")
     return relative_path(wanted.sub_path, f"{field}.subPath") if wanted.sub_path else ""
 
 

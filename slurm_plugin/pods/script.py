@@ -10,12 +10,13 @@ from slurm_plugin.pods.bash import library_text
 from slurm_plugin.pods.before import before_containers, mesh_lines
 from slurm_plugin.pods.files import JOB_SCRIPT, PlannedFile
 from slurm_plugin.pods.launches import ContainerLaunch, PodContext
-from slurm_plugin.pods.quoting import quote, quoted_words
+from slurm_plugin.pods.quoting import checked, quote, quoted_words
 from slurm_plugin.pods.runtimes import Argv, launch_text, runtime_of
 from slurm_plugin.pods.volumes import NodeVolume
 
-# The functions of the data are called by names that are put together.
-_LINTER_LINE = "# shellcheck disable=SC2034,SC2317"
+# Words of the pod are meant literally, functions are called by names that are put together, and
+# parts share variables.
+_LINTER_LINE = "# shellcheck disable=SC2016,SC2034,SC2154,SC2317"
 _UNPACK_END = "sp_end_of_file"
 
 
@@ -52,7 +53,7 @@ def script_body(parts: ScriptParts) -> str:
     lines += [launch_text(), library_text(), *mesh_lines(parts.context), 'sp_main "$@"', ""]
     body = "\n".join(lines)
     limit = parts.context.settings.max_script_bytes
-    size = len(body.encode())
+    size = len(checked(body, "spec").encode())
     if size > limit:
         raise InvalidRequest(
             f"spec.volumes: the batch script would have {size} bytes with all files inside, "

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 
 from slurm_plugin.config.settings import TelemetrySettings
 from slurm_plugin.errors import ConfigError
+from slurm_plugin.release import release
 
 if TYPE_CHECKING:  # the SDK takes a tenth of a second to import
     from opentelemetry.sdk.trace import TracerProvider
@@ -123,7 +123,7 @@ def provider_for(
     resource = Resource.create(
         {
             "service.name": _service_name(settings, environ),
-            "service.version": version("slurm-plugin"),
+            "service.version": release(),
         }
     )
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)

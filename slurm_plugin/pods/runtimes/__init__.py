@@ -11,7 +11,7 @@ from slurm_plugin.pods.runtimes.singularity import Singularity
 
 __all__ = ["Argv", "Launch", "Mount", "Runtime", "launch_text", "runtime_of"]
 
-_LINTER_LINE = "# shellcheck shell=bash disable=SC2034\n"
+_LINTER_LINE = "# shellcheck shell=bash disable=SC2034,SC2154\n"
 
 
 def runtime_of(settings: PodSettings) -> Runtime:

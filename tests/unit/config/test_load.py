@@ -109,34 +109,34 @@ SacctPath: ""
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("SidecarPort: yes", "SidecarPort must not be true or false (put text in quotes), "
-         "not true"),
+        ("SidecarPort: yes", ("SidecarPort must not be true or false (put text in quotes), "
+         "not true")),
         ("SidecarPort: 4000.5", "SidecarPort must be a whole number, not 4000.5"),
         ("QueryTimeoutSeconds: .nan", "QueryTimeoutSeconds must be a finite number, not nan"),
         ("QueryTimeoutSeconds: 0", "QueryTimeoutSeconds must be greater than 0, not 0"),
         ("ImagePrefix: [a]", "ImagePrefix must be text (put it in quotes)"),
-        ("SingularityDefaultOptions: --nv", "SingularityDefaultOptions must be a list, "
-         "not '--nv'"),
+        ("SingularityDefaultOptions: --nv", ("SingularityDefaultOptions must be a list, "
+         "not '--nv'")),
         ("Flavors: [a]", "Flavors must be a mapping"),
         ("Flavors: {a: 3}", "Flavors.a must be a mapping, not 3"),
         ("Taints: [{Value: x}]", "Taints.1.Key is missing"),
         ("Taints: [{Key: x, Effect: Never}]",
          "Taints.1.Effect must be 'NoSchedule', 'PreferNoSchedule' or 'NoExecute', not 'Never'"),
-        ("SocketMode: 440", "SocketMode must be an octal mode such as 0o660, without execute "
-         "bits, not 440"),
+        ("SocketMode: 440", ("SocketMode must be an octal mode such as 0o660, without execute "
+         "bits, not 440")),
         ("SocketMode: rw", "SocketMode must be an octal mode such as 0o660, not 'rw'"),
         ("Socket: /run/x.sock", "Socket must be empty or unix:///path, not '/run/x.sock'"),
         ("Socket: unix://x.sock", "Socket must be empty or unix:///path, not 'unix://x.sock'"),
         (f"Socket: unix:///{'x' * 120}", "Socket must be a path of at most 107 bytes"),
-        ("SbatchPath: \"ssh 'login sbatch\"", "SbatchPath has an unclosed quotation mark: "
-         "\"ssh 'login sbatch\""),
-        ("Flavors: {a: {SlurmFlags: [gpu]}}", "Flavors.a.SlurmFlags must hold options that begin "
-         "with -, not 'gpu'"),
-        ("Flavors: {a: {SlurmFlags: [--partitoin=x]}}", "Flavors.a.SlurmFlags: unknown sbatch "
-         "option --partitoin; did you mean --partition?"),
+        ("SbatchPath: \"ssh 'login sbatch\"", ("SbatchPath has an unclosed quotation mark: "
+         "\"ssh 'login sbatch\"")),
+        ("Flavors: {a: {SlurmFlags: [gpu]}}", ("Flavors.a.SlurmFlags must hold options that begin "
+         "with -, not 'gpu'")),
+        ("Flavors: {a: {SlurmFlags: [--partitoin=x]}}", ("Flavors.a.SlurmFlags: unknown sbatch "
+         "option --partitoin; did you mean --partition?")),
         ("Flavors: {a: {}, b: {Name: a}}", "Flavors.b has the same name as Flavors.a: a"),
         ("Flavors: {a: {CPUDefault: -2}}", "Flavors.a.CPUDefault must be at least 0, not -2"),
-        ("Flavors: {a: {Name: \"x\\ny\"}}", "Flavors.a must have a name of printable characters"),
+        ('Flavors: {a: {Name: "x\\ny"}}', "Flavors.a must have a name of printable characters"),
     ],
 )  # fmt: skip
 def test_an_impossible_value_is_one_sentence(problems_of, text, problem):
@@ -180,20 +180,20 @@ def test_a_socket_mode_is_octal_however_it_is_written(load, text, mode):
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("SbatchPaht: x", "SbatchPaht is not a config key and is ignored; "
-         "did you mean SbatchPath?"),
-        ("sidecarport: 1", "sidecarport is not a config key and is ignored; "
-         "did you mean SidecarPort?"),
+        ("SbatchPaht: x", ("SbatchPaht is not a config key and is ignored; "
+         "did you mean SbatchPath?")),
+        ("sidecarport: 1", ("sidecarport is not a config key and is ignored; "
+         "did you mean SidecarPort?")),
         ("Zzz: 1", "Zzz is not a config key and is ignored"),
-        ("Flavors: {a: {CpuDefault: 4}}", "Flavors.a.CpuDefault is not a config key and is "
-         "ignored; did you mean CPUDefault?"),
-        ("Taints: [{Key: k, Efect: NoExecute}]", "Taints.1.Efect is not a config key and is "
-         "ignored; did you mean Effect?"),
+        ("Flavors: {a: {CpuDefault: 4}}", ("Flavors.a.CpuDefault is not a config key and is "
+         "ignored; did you mean CPUDefault?")),
+        ("Taints: [{Key: k, Efect: NoExecute}]", ("Taints.1.Efect is not a config key and is "
+         "ignored; did you mean Effect?")),
         ("DefaultFlavor: big", "DefaultFlavor 'big' is not among the Flavors and is dropped"),
-        ("Namespace: vk", "Namespace has no effect, as in the Go plugin: remove it; "
-         "pods bring their own namespace"),
-        ("DefaultUID: 0", "DefaultUID is 0, but jobs as root are refused unless AllowRootJobs "
-         "is on"),
+        ("Namespace: vk", ("Namespace has no effect, as in the Go plugin: remove it; "
+         "pods bring their own namespace")),
+        ("DefaultUID: 0", ("DefaultUID is 0, but jobs as root are refused unless AllowRootJobs "
+         "is on")),
     ],
 )  # fmt: skip
 def test_a_doubtful_key_is_a_warning(load, text, warning):

@@ -1,12 +1,15 @@
 """Following: the right bytes once each, in time, until the end."""
 
 import os
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from slurm_plugin.errors import ServiceBusy
 from slurm_plugin.jobs.record import Final
 from slurm_plugin.logs.follow import _LONGEST_WAIT
+from tests.fakes.pods import KEY
 
 
 def _until_quiet(stream):
@@ -43,9 +46,28 @@ def test_looks_are_less_than_a_second_apart_however_long_nothing_comes(logs):
     for _ in range(60):
         next(stream)
         moments.append(logs.clock.monotonic())
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert max(gaps) == pytest.approx(_LONGEST_WAIT)
     assert max(gaps) < 1.0
+
+
+def test_looks_become_rarer_while_a_log_does_not_grow(logs):
+    logs.write("run-main.out", b"words\n")
+    stream = logs.stream(Follow=True)
+    begun = logs.clock.monotonic()
+    for _ in range(60):
+        next(stream)
+    assert logs.clock.monotonic() - begun > 20
+
+
+def test_the_stream_ends_half_a_second_after_its_container(logs):
+    logs.write("run-main.out", b"words\n")
+    stream = logs.stream(Follow=True)
+    _until_quiet(stream)
+    logs.end()
+    begun = logs.clock.monotonic()
+    assert b"".join(stream) == b""
+    assert logs.clock.monotonic() - begun < _LONGEST_WAIT
 
 
 def test_truncation_begins_again_at_the_top(logs):
@@ -88,12 +110,8 @@ def test_the_end_of_the_pod_ends_the_stream(logs, how):
     elif how == "pod state":
         logs.write("pod.state", b"job=7\nfinished=9\nexit=0\n")
     else:
-        logs.store.forget(stream_key(logs))
+        logs.store.forget(KEY)
     assert [piece for piece in stream if piece] == []
-
-
-def stream_key(logs):
-    return logs.store.load(next(iter(logs.store.keys()))) and next(iter(logs.store.keys()))
 
 
 def test_a_client_that_leaves_ends_the_stream_within_two_seconds(logs):
@@ -110,9 +128,7 @@ def test_a_client_that_leaves_ends_the_stream_within_two_seconds(logs):
 def test_something_that_outlives_its_container_does_not_hold_the_stream(logs):
     logs.end()
     logs.write("run-main.out", b"")
-    count = 0
-    for _ in logs.stream(Follow=True):
-        count += 1
+    for count, _ in enumerate(logs.stream(Follow=True)):
         logs.write("run-main.out", b"more\n", append=True)
         assert count < 1000
 
@@ -167,9 +183,9 @@ def test_a_long_read_takes_a_place_until_it_is_read(logs):
 def test_no_file_stays_open_when_a_stream_is_closed(logs):
     logs.write("run-main.out", b"one\n")
     logs.write("run-main.index", b"4 1000\n")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         stream = logs.stream(Follow=True, Timestamps=True)
         next(stream)
         stream.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

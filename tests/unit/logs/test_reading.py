@@ -94,12 +94,12 @@ def test_a_second_name_of_somebody_elses_file_is_not_read(logs, tmp_path, number
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret\n")
     os.link(secret, logs.directory / f"run-main.{number}")
-    owner = os.stat(logs.directory).st_uid
+    owner = logs.directory.stat().st_uid
     real = os.fstat
 
     def other_owner(descriptor):
         found = real(descriptor)
-        if os.path.samestat(found, os.stat(logs.directory)):
+        if os.path.samestat(found, logs.directory.stat()):
             return os.stat_result([*found[:4], owner + 1, *found[5:]])
         return found
 

@@ -12,8 +12,8 @@ from slurm_plugin.logs import index as log_index
 from slurm_plugin.logs import selection
 from slurm_plugin.logs.files import open_log
 from slurm_plugin.logs.index import NANOSECONDS, Timeline
-from slurm_plugin.logs.selection import first_byte, limited, pieces
 from slurm_plugin.logs.query import LogQuery
+from slurm_plugin.logs.selection import first_byte, limited, pieces
 from slurm_plugin.logs.stamps import Stamper, rfc3339_nano
 from tests.fakes.pods import KEY
 

@@ -128,11 +128,11 @@ class Node:
 
     def argv(self) -> list[str]:
         """Arguments of the last call of the runtime."""
-        return (self.root / "argv").read_text().split("\0")[:-1]
+        return (self.root / "argv").read_bytes().decode().split("\0")[:-1]
 
     def environment(self) -> dict[str, str]:
         """Environment of the last call of the runtime."""
-        records = (self.root / "environment").read_text().split("\0")[:-1]
+        records = (self.root / "environment").read_bytes().decode().split("\0")[:-1]
         return dict(record.split("=", 1) for record in records)
 
 

@@ -18,10 +18,12 @@ def test_nothing_asked_gives_no_options(plan):
 
 
 def test_app_containers_add_up_and_cpus_are_rounded_up(plan, as_options):
-    pod = plan([
-        _container("a", {"cpu": "1500m", "memory": "1Gi"}),
-        _container("b", {"cpu": "0.7", "memory": "1"}),
-    ])
+    pod = plan(
+        [
+            _container("a", {"cpu": "1500m", "memory": "1Gi"}),
+            _container("b", {"cpu": "0.7", "memory": "1"}),
+        ]
+    )
     assert as_options(pod) == {"cpus-per-task": "3", "mem": "1025M"}
 
 

@@ -19,6 +19,7 @@ _PULL = """#!/bin/bash
 [[ $1 == pull ]] || exit 0
 echo pull >>"$SP_TEST_NOTES/pulls"
 sleep 0.3
+echo part >"$3"
 [[ ${!#} != *broken* ]] || { echo 'FATAL: manifest unknown' >&2; exit 255; }
 echo image >"$3"
 """
@@ -66,9 +67,15 @@ def test_charliecloud_refuses_what_it_cannot_do(plan, wrong):
 
 def test_enroot_imports_creates_and_starts_by_name(plan, node):
     log = 'printf \'%s\\n\' "$*" >>"$SP_TEST_NOTES/calls"\n'
-    copy = log + "printf '%s\\0' \"$@\" >\"$SP_TEST_NOTES/argv\"\nenv -0 >\"$SP_TEST_NOTES/environment\"\n"
+    copy = (
+        log + 'printf \'%s\\0\' "$@" >"$SP_TEST_NOTES/argv"\nenv -0 >"$SP_TEST_NOTES/environment"\n'
+    )
     program = _program(node, "enroot", f"#!/bin/bash\n{copy}")
-    env = [{"name": "A", "value": "b c"}, {"name": "PATH", "value": "/x"}, {"name": "L", "value": "\n"}]
+    env = [
+        {"name": "A", "value": "b c"},
+        {"name": "PATH", "value": "/x"},
+        {"name": "L", "value": "\n"},
+    ]
     pod = plan(
         [_container(image="docker://reg.example/x/y:1", env=env)],
         settings=PodSettings(container_runtime="enroot", enroot_path=program),
@@ -80,7 +87,18 @@ def test_enroot_imports_creates_and_starts_by_name(plan, node):
     calls = (node.root / "calls").read_text().splitlines()
     assert calls[0] == f"import --output {node.directory}/{name}.sqsh docker://reg.example#x/y:1"
     assert calls[1] == f"create --force --name {name} {node.directory}/{name}.sqsh"
-    expected = ["start", "--rw", "--root", "--env", "SLURM_JOB_ID", "--env", "A", name, "echo", "a b"]
+    expected = [
+        "start",
+        "--rw",
+        "--root",
+        "--env",
+        "SLURM_JOB_ID",
+        "--env",
+        "A",
+        name,
+        "echo",
+        "a b",
+    ]
     assert node.argv() == expected
     assert node.environment()["A"] == "b c"
     assert any("PATH" in note for note in pod.notes)
@@ -91,9 +109,7 @@ def _cached(plan, node, image, **more):
     program = _program(node, "apptainer", _PULL)
     (node.root / "cache").mkdir(exist_ok=True)
     settings = PodSettings(singularity_path=program, image_cache_dir=str(node.root / "cache"))
-    return plan(
-        [_container(image=image, **more)], settings=settings, directory=str(node.directory)
-    )
+    return plan([_container(image=image, **more)], settings=settings, directory=str(node.directory))
 
 
 def test_twenty_pods_at_once_pull_an_image_once(plan, node):

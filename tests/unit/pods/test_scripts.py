@@ -170,7 +170,7 @@ def test_shell_text_runs_before_the_containers_in_order(plan, node):
 
 
 def test_the_mesh_script_wraps_the_whole_job(plan, node):
-    mesh = "#!/bin/bash\necho mesh-begin\n\"$@\"\necho mesh-end"
+    mesh = '#!/bin/bash\necho mesh-begin\n"$@"\necho mesh-end'
     text = f"cat <<'EOFMESH' > $TMPDIR/mesh.sh\n{mesh}\nEOFMESHecho pre-exec"
     pod = plan(
         annotations={"slurm-job.vk.io/pre-exec": text},
@@ -221,5 +221,7 @@ def test_memory_volumes_are_made_on_the_node_and_removed(plan, node):
         directory=str(node.directory),
     )
     source = next(word for word in pod.body.split() if word.startswith("/dev/shm/slurm-plugin-"))
-    check = f'sp_unpack; [[ -d {source} ]] && echo made; sp_after_containers; [[ -e {source} ]] || echo'
+    check = (
+        f"sp_unpack; [[ -d {source} ]] && echo made; sp_after_containers; [[ -e {source} ]] || echo"
+    )
     assert node.run(pod, check).stdout == b"made\n\n"

@@ -33,11 +33,11 @@ def test_the_environment_keeps_its_order_in_a_file_of_the_owner(plan):
 
 def test_command_and_arguments_are_expanded_as_kubernetes_does():
     variables = {"A": "1"}
-    assert expand("$(A) $$(A) $(B) $A $$ $( $(A", variables) == "1 $(A) $(B) $A $ $( $(A"
+    assert expand("$(A) $$(A) $(B) $A $$ $( $(A", variables, "args") == "1 $(A) $(B) $A $ $( $(A"
 
 
 def test_a_dollar_in_a_value_that_the_client_expanded_stays():
-    assert expand_value("pa$$word $(A) $$(A)", {"A": "1"}) == "pa$$word 1 $(A)"
+    assert expand_value("pa$$word $(A) $$(A)", {"A": "1"}, "env") == "pa$$word 1 $(A)"
 
 
 def test_a_name_that_no_shell_can_export_is_left_out_and_noted(plan):
@@ -48,7 +48,9 @@ def test_a_name_that_no_shell_can_export_is_left_out_and_noted(plan):
 
 def test_a_field_that_the_client_left_is_resolved_from_metadata(plan):
     reference = {"fieldRef": {"fieldPath": "metadata.namespace"}}
-    assert _records(plan([_container(env=[{"name": "N", "valueFrom": reference}])])) == [b"N=default"]
+    assert _records(plan([_container(env=[{"name": "N", "valueFrom": reference}])])) == [
+        b"N=default"
+    ]
 
 
 def test_an_optional_reference_is_left_out(plan):
@@ -62,7 +64,12 @@ def test_an_optional_reference_is_left_out(plan):
         (_container(env=[{"name": "A", "value": "a\0b"}]), r"env\[0\]\.value"),
         (_container(env=[{"name": "A=B", "value": ""}]), r"env\[0\]\.name"),
         (_container(env=[{"name": "A", "value": "x" * 140_000}]), r"env\[0\]\.value"),
-        (_container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {}}}]), r"env\[0\]\.valueFrom"),
+        (_container(env=[{"name": "A", "valueFrom": {"k": {}}}]), r"env\[0\]\.valueFrom"),
+        (_container(command=["x" * 140_000]), r"command\[0\]"),
+        (
+            _container(env=[{"name": "A", "value": "x" * 9999}], args=["$(A)" * 9999]),
+            r"args\[0\]",
+        ),
         (_container(command=["a", "b\0"]), r"command\[1\]"),
         (_container(args=["\ud800"]), r"args\[0\]"),
         (_container(image=""), r"image"),
@@ -170,7 +177,9 @@ def test_what_has_no_effect_is_noted(plan):
 def test_the_restart_policy_is_honoured_only_where_the_operator_says_so(plan):
     assert "sp_restart_policy=Never\n" in plan(restartPolicy="OnFailure").body
     settings = PodSettings(restart_policy="honour")
-    assert "sp_restart_policy=OnFailure\n" in plan(restartPolicy="OnFailure", settings=settings).body
+    assert (
+        "sp_restart_policy=OnFailure\n" in plan(restartPolicy="OnFailure", settings=settings).body
+    )
 
 
 def test_hooks_and_exec_probes_share_tmp_with_their_container(plan):

@@ -25,6 +25,10 @@ def _with(plan, volume, mount=None, sent=None, **more):
     )
 
 
+def _item(key, path):
+    return {"configMap": {"name": "cfg", "items": [{"key": key, "path": path}]}}
+
+
 def _files(pod):
     return {f.path: (f.content, f.mode) for f in pod.files if "envfile" not in f.path}
 
@@ -110,7 +114,10 @@ def test_a_claim_is_refused_unless_the_operator_maps_it(plan):
 def test_host_paths_lie_below_the_allowed_prefixes(plan):
     settings = PodSettings(host_path_prefixes=("/scratch", "/projects/"))
     for path in ("/scratch", "/projects/x"):
-        assert f"--bind {path}:/v:rw" in _with(plan, {"hostPath": {"path": path}}, settings=settings).body
+        assert (
+            f"--bind {path}:/v:rw"
+            in _with(plan, {"hostPath": {"path": path}}, settings=settings).body
+        )
     for path in ("/scratch2", "/etc", "/scratch/../etc", "//etc"):
         with pytest.raises(InvalidRequest, match=r"spec\.volumes\[0\]\.hostPath\.path"):
             _with(plan, {"hostPath": {"path": path}}, settings=settings)
@@ -124,7 +131,9 @@ def test_no_pod_data_means_no_mounts(plan):
 
 
 def test_a_volume_that_nobody_mounts_is_not_needed(plan):
-    assert plan(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]).directories == ()
+    assert (
+        plan(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]).directories == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,10 +141,11 @@ def test_a_volume_that_nobody_mounts_is_not_needed(plan):
     [
         ({"configMap": {"name": "nope"}}, {}, r"spec\.volumes\[0\]\.configMap\.name"),
         ({"secret": {"secretName": "nope"}}, {}, r"spec\.volumes\[0\]\.secret\.secretName"),
-        ({"configMap": {"name": "cfg", "items": [{"key": "a", "path": "../x"}]}}, {}, r"items\[0\]\.path"),
-        ({"configMap": {"name": "cfg", "items": [{"key": "a", "path": "/x"}]}}, {}, r"items\[0\]\.path"),
-        ({"configMap": {"name": "cfg", "items": [{"key": "a", "path": "x" * 300}]}}, {}, r"items\[0\]\.path"),
-        ({"configMap": {"name": "cfg", "items": [{"key": "z", "path": "x"}]}}, {}, r"items\[0\]\.key"),
+        (_item("a", "../x"), {}, r"items\[0\]\.path"),
+        (_item("a", "/x"), {}, r"items\[0\]\.path"),
+        (_item("a", "x" * 300), {}, r"items\[0\]\.path"),
+        (_item("a", "x\0"), {}, r"items\[0\]\.path"),
+        (_item("z", "x"), {}, r"items\[0\]\.key"),
         ({"configMap": {"name": "cfg", "defaultMode": 0o4777}}, {}, r"configMap\.defaultMode"),
         ({"configMap": {"name": "cfg"}}, {"subPath": "z"}, r"volumeMounts\[0\]\.subPath"),
         ({"emptyDir": {}}, {"subPath": "../../etc"}, r"volumeMounts\[0\]\.subPath"),

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 # Getting environments and images ready on the node, for slurm_plugin/pods/runtimes.
 #
 # Environment files hold NAME=value records, each ended by a NUL (slurm_plugin.pods.environment).
@@ -39,6 +39,7 @@ sp_environment_singularity() {
 # taken off, nothing is expanded), so only values with a newline have to be exported.
 sp_environment_charliecloud() {
   local sp_record sp_lines='' sp_file
+  export USER=${USER:-$(id -un 2>/dev/null)}
   sp_options=()
   [[ -r $2 ]] || return 0
   while IFS= read -r -d '' sp_record; do
@@ -133,7 +134,7 @@ sp_enroot_cached() {
 # sp_node_path TYPE PATH FIELD: what a hostPath volume promises, made or checked on the node.
 sp_node_path() {
   case $1 in
-    DirectoryOrCreate) mkdir -p -m 0755 -- "$2" ;;
+    DirectoryOrCreate) mkdir -p -- "$2" ;;
     FileOrCreate) [[ -f $2 ]] || : >"$2" ;;
     Directory) [[ -d $2 ]] ;;
     File) [[ -f $2 ]] ;;

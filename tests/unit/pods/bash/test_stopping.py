@@ -65,8 +65,8 @@ def test_a_pre_stop_that_takes_too_long_ends_with_the_grace(pod):
 
 
 def test_containers_that_never_started_make_the_job_fail_at_term(pod):
-    pod.add("first", "exec sleep 100", kind="init").add("main", "true").start()
-    pod.until(lambda: pod.state("init-first").get("started"))
+    pod.add("first", _WAITS_FOR_TERM, kind="init").add("main", "true").start()
+    pod.until(lambda: pod.read("init-first.out") == "up\n")
     pod.terminate()
     assert pod.wait() == 143
     assert pod.state("run-main") == {}

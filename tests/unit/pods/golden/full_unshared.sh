@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2034,SC2317
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317
 sp_directory=/data/default-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01
 sp_grace_seconds=30
 sp_restart_policy=Never
@@ -117,8 +117,8 @@ sp_node_path Directory /scratch/project 'spec.volumes[6].hostPath' || return
 sp_before_containers() {
 export workingPath=/data/default-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01 SANDBOX=/data/default-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01
 printf '%s\n' 'note: spec.securityContext.fsGroup has no effect; the job'"'"'s own group owns the files'
-module load apptainer
-export FOO=bar
+eval 'module load apptainer
+export FOO=bar'
 }
 sp_after_containers() {
 rm -rf -- /dev/shm/slurm-plugin-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01-shm

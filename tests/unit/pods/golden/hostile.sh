@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2034,SC2317
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317
 sp_directory=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
 sp_grace_seconds=30
 sp_restart_policy=Never
@@ -12,7 +12,7 @@ sp_unpack() {
 sp_before_containers() {
 export workingPath=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f SANDBOX=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
 sp_tsocks /opt/lib/tsocks.so login
-module load apptainer
+eval 'module load apptainer'
 }
 sp_after_containers() {
 [[ -z ${sp_tsocks_pid:-} ]] || kill "$sp_tsocks_pid"

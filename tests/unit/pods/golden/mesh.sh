@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2034,SC2317
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317
 sp_directory=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e71
 sp_grace_seconds=30
 sp_restart_policy=Never
@@ -11,7 +11,8 @@ sp_unpack() {
 }
 sp_before_containers() {
 export workingPath=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e71 SANDBOX=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e71
-module load apptainer
+eval 'module load apptainer
+'
 }
 sp_after_containers() {
 :

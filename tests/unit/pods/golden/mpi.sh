@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2034,SC2317
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317
 sp_directory=/data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f
 sp_grace_seconds=30
 sp_restart_policy=Never
