@@ -29,7 +29,7 @@ def problems(settings: Settings) -> list[str]:
         *_commands(settings.slurm),
         *_flavors(settings.pods),
         *_memory("DefaultMemory", settings.pods.default_memory),
-        *_memory("MaxLogSize", settings.logs.max_log_size),
+        *_memory("MaxLogSize", settings.pods.max_log_size),
         *_tsocks(settings.pods),
         *_tls(settings.telemetry),
         *_folder(settings),

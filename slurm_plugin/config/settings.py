@@ -196,6 +196,9 @@ class PodSettings(_Room):
     """tsocks library on the compute nodes."""
     tsocks_login_node: str = ""
     """Host that the proxy's ssh goes to."""
+    max_log_size: str = ""
+    """Largest log of one container (`500M`, `2G`, bytes; powers of 1024); the rest is dropped and
+    the log says so. Empty for no limit."""
 
 
 class JobSettings(_Room):
@@ -217,9 +220,6 @@ class LogSettings(_Room):
     logs_with_job_output: Literal["unstarted", "before", "after"] = "unstarted"
     """Where SLURM's own output (`job.out`) is shown: for containers that never started, or before
     or after each container's whole log as well (`before` is the Go plugin's order)."""
-    max_log_size: str = ""
-    """Largest log of one container (`500M`, `2G`, bytes; powers of 1024); the rest is dropped and
-    the log says so. Empty for no limit."""
 
 
 class CapacitySettings(_Room):

@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from slurm_plugin.pods.plan import PodPlan, plan_pod
 from slurm_plugin.slurm import options
 from slurm_plugin.slurm.base import JobSpec
 from slurm_plugin.slurm.commands.directives import script_directives
+from slurm_plugin.slurm.options import values
 
 # The mark by which jobs of this plugin are known: reconciliation and cancel rely on it.
 MARK = "slurm-plugin pod "
@@ -67,7 +68,24 @@ def _merged_options(plan: PodPlan, settings: Settings) -> tuple[options.SbatchOp
     annotation = options.parse_text(plan.annotation_flags)
     options.refuse_owned(flavor, (), source="flavor")
     options.refuse_owned(annotation, denied, source="annotation slurm-job.vk.io/flags")
-    return options.merge(plan.default_options, flavor, annotation, plan.pod_options)
+    merged = options.merge(plan.default_options, flavor, annotation)
+    return options.merge(merged, _not_longer(plan.pod_options, merged))
+
+
+def _not_longer(
+    pod_options: Sequence[options.SbatchOption], others: Sequence[options.SbatchOption]
+) -> list[options.SbatchOption]:
+    """The pod's options, without a time limit above the one that flags give.
+
+    activeDeadlineSeconds bounds a pod from above; it does not lengthen what somebody asked for.
+    """
+    asked = next((o.value or "" for o in others if o.name == "time"), None)
+    limit = None if asked is None else values.minutes(asked)
+    return [
+        option
+        for option in pod_options
+        if option.name != "time" or not isinstance(limit, int) or int(option.value or limit) < limit
+    ]
 
 
 def _identity(plan: PodPlan, settings: Settings) -> tuple[int | None, int | None]:

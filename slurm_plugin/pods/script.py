@@ -4,12 +4,14 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from slurm_plugin.config.settings import PodSettings
 from slurm_plugin.errors import InvalidRequest
 from slurm_plugin.pods import layout, lifecycle, probes
 from slurm_plugin.pods.bash import library_text
 from slurm_plugin.pods.before import before_containers, mesh_lines
 from slurm_plugin.pods.files import JOB_SCRIPT, PlannedFile
 from slurm_plugin.pods.launches import ContainerLaunch, PodContext
+from slurm_plugin.pods.quantities import site_memory_mib
 from slurm_plugin.pods.quoting import checked, quote, quoted_words
 from slurm_plugin.pods.runtimes import Argv, launch_text, runtime_of
 from slurm_plugin.pods.volumes import NodeVolume
@@ -68,9 +70,14 @@ def _data(parts: ScriptParts) -> Iterator[str]:
     yield f"sp_directory={quote(context.directory, 'DataRootFolder')}"
     yield f"sp_grace_seconds={parts.grace_seconds}"
     yield f"sp_restart_policy={_restart_policy(context)}"
-    yield "sp_max_log_bytes=0"
+    yield f"sp_max_log_bytes={_max_log_bytes(context.settings)}"
     yield f"sp_names=({quoted_words(names, 'names')})"
     yield f"sp_kinds=({' '.join(one.placed.kind for one in parts.launches)})"
+
+
+def _max_log_bytes(settings: PodSettings) -> int:
+    text = settings.max_log_size
+    return site_memory_mib(text, "MaxLogSize") << 20 if text else 0
 
 
 def _restart_policy(context: PodContext) -> str:

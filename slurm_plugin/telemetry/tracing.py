@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
@@ -82,7 +81,6 @@ class Tracing:
             return INVALID_SPAN
         parent = TraceContextTextMapPropagator().extract(
             {key.lower(): value for key, value in headers.items()},
-            Context(),  # not this thread's: what it answered before is no parent
         )
         return self._source.start_span(name, context=parent, kind=trace.SpanKind.SERVER)
 

@@ -34,7 +34,9 @@ class Singularity:
 
     def _options(self, launch: Launch, verb: str) -> tuple[str, ...]:
         defaults = self._settings.singularity_default_options
-        words = [*launch.commands, self._settings.singularity_path, verb, *defaults]
+        # Its INFO lines would stand in the container's log.
+        program = (self._settings.singularity_path, "--quiet")
+        words = [*launch.commands, *program, verb, *defaults]
         words += [option for option in _gpu_options(launch.gpus) if option not in defaults]
         words += [*launch.extra_mounts, *launch.extra_options]
         for mount in launch.mounts:

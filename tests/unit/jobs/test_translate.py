@@ -94,3 +94,14 @@ def test_the_job_is_named_and_marked_for_its_pod(tmp_path):
     spec = _spec(tmp_path)
     assert spec.name == UID
     assert spec.comment == f"slurm-plugin pod default/demo {UID}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "deadline", "time"),
+    [("--time=10", 3600, "10"), ("-t 2:00:00", 3600, "60"), ("", 90, "2"), ("-t -1", 60, "1")],
+)
+def test_the_shorter_of_deadline_and_flags_is_the_time_limit(tmp_path, flags, deadline, time):
+    request = create_of(annotations={FLAGS: flags})
+    request.pod.spec.active_deadline_seconds = deadline
+    limits = [o.value for o in _spec(tmp_path, request).options if o.name == "time"]
+    assert limits == [time]

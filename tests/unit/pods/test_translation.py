@@ -130,7 +130,7 @@ def test_the_runtimes_annotations_are_taken_apart_and_never_evaluated(plan):
     }
     body = plan(annotations=annotations).body
     words = "--containall --bind '/a:/b;id' --fakeroot --env 'A=$(id)' "
-    assert f"exec strace -f singularity exec --nv --no-eval {words}" in body
+    assert f"exec strace -f singularity --quiet exec --nv --no-eval {words}" in body
 
 
 def test_an_annotation_with_an_open_quote_is_refused(plan):

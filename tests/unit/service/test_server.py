@@ -73,8 +73,9 @@ def test_a_body_of_64_mib_is_taken_in_time_and_not_put_on_disk(running, plugin, 
 
 def test_a_body_over_the_limit_is_refused(running, plugin):
     with closing(running(ephemeral(max_request_mib=1)).connect()) as connection:
-        status, _ = ask(connection, "POST", "/create", create_body(2 * MIB))
+        status, text = ask(connection, "POST", "/create", create_body(2 * MIB))
     assert status == 413
+    assert b"waitress" not in text
     assert plugin.pods.created == []
 
 

@@ -111,6 +111,12 @@ def test_two_requests_in_one_thread_are_two_traces(client, exporter, provider):
     assert len({one.context.trace_id for one in exporter.get_finished_spans()}) == 2
 
 
+def test_what_the_thread_did_before_is_no_parent(client, spans, provider):
+    with provider.get_tracer("other").start_as_current_span("left over"):
+        client.simulate_get("/status")
+    assert spans()["Status"].parent is None
+
+
 def test_a_failure_is_marked(client, spans):
     client.simulate_post("/status")
     found = spans()
@@ -182,8 +188,10 @@ def test_tls_verifies_the_receiver(collector, certificates, resource, trusted):
     assert ("Status" in received) is trusted
 
 
-def test_a_dead_collector_costs_at_most_three_seconds_at_the_end(resource, closed_port):
-    settings = TelemetrySettings(enable_tracing=True, telemetry_endpoint=f"localhost:{closed_port}")
+@pytest.mark.parametrize("collector_is", ["closed_port", "silent_port"])
+def test_a_dead_collector_costs_at_most_three_seconds_at_the_end(resource, collector_is, request):
+    port = request.getfixturevalue(collector_is)
+    settings = TelemetrySettings(enable_tracing=True, telemetry_endpoint=f"localhost:{port}")
     tracing = open_tracing(settings, {})
     client = client_of(tracing, resource)
     began = time.monotonic()

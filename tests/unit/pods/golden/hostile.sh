@@ -19,12 +19,12 @@ sp_after_containers() {
 }
 sp_run_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
-exec singularity exec --nv --no-eval --containall --env '$(touch canary)' ${sp_options[@]+"${sp_options[@]}"} docker://busybox sh -c ''"'"'; touch canary; '"'"'`id`
+exec singularity --quiet exec --nv --no-eval --containall --env '$(touch canary)' ${sp_options[@]+"${sp_options[@]}"} docker://busybox sh -c ''"'"'; touch canary; '"'"'`id`
 $(touch canary)' '$(touch canary)'
 }
 sp_enter_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
-exec singularity exec --nv --no-eval --containall --env '$(touch canary)' ${sp_options[@]+"${sp_options[@]}"} docker://busybox "$@"
+exec singularity --quiet exec --nv --no-eval --containall --env '$(touch canary)' ${sp_options[@]+"${sp_options[@]}"} docker://busybox "$@"
 }
 # here: launch
 

@@ -19,11 +19,11 @@ sp_after_containers() {
 }
 sp_run_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e71/c0_envfile.properties
-exec singularity run --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} busybox
+exec singularity --quiet run --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} busybox
 }
 sp_enter_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e71/c0_envfile.properties
-exec singularity exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} busybox "$@"
+exec singularity --quiet exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} busybox "$@"
 }
 # here: launch
 

@@ -17,7 +17,7 @@ sp_after_containers() {
 }
 sp_task_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
-exec singularity exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} docker://busybox rank
+exec singularity --quiet exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} docker://busybox rank
 }
 sp_run_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
@@ -25,7 +25,7 @@ exec mpiexec -np "${SLURM_NTASKS:-1}" --bind-to core /bin/bash -c "$(declare -f 
 }
 sp_enter_0() {
 sp_environment_singularity singularity /data/default-7d9f0c1e-2b3a-4c5d-8e6f-1a2b3c4d5e6f/c0_envfile.properties
-exec singularity exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} docker://busybox "$@"
+exec singularity --quiet exec --nv --no-eval --containall ${sp_options[@]+"${sp_options[@]}"} docker://busybox "$@"
 }
 # here: launch
 
