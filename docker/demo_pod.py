@@ -109,8 +109,10 @@ def demo_pod(image: str) -> dict[str, Any]:
                     "image": image,
                     "command": ["sh", "-c"],
                     "args": [
-                        'echo "$GREETING from job $SLURM_JOB_ID"; cat /work/message; '
-                        "for i in 1 2 3; do echo step $i; sleep 1; done"
+                        (
+                            'echo "$GREETING from job $SLURM_JOB_ID"; cat /work/message; '
+                            "for i in 1 2 3; do echo step $i; sleep 1; done"
+                        )
                     ],
                     "env": [{"name": "GREETING", "value": "Hello \"world\" & 'friends'"}],
                     "volumeMounts": mount,

@@ -225,12 +225,39 @@ class LogSettings(_Room):
 class CapacitySettings(_Room):
     """What the ping tells Kubernetes about the cluster."""
 
+    capacity: Literal["total", "free"] = "total"
+    """`total` is what the usable nodes have, since Kubernetes subtracts what it placed; `free`
+    leaves out what other jobs hold, this plugin's among them."""
+    capacity_partitions: tuple[str, ...] = ()
+    """Partitions whose nodes count; empty for all."""
+    excluded_partitions: tuple[str, ...] = ()
+    """Nodes that are in no other partition than these do not count."""
+    accelerator_types: dict[str, str] = Field(
+        default_factory=lambda: {
+            "gpu": "nvidia.com/gpu",
+            "gpu:mi[0-9]*": "amd.com/gpu",
+            "gpu:pvc*": "intel.com/gpu",
+        }
+    )
+    """Kubernetes resource of each SLURM gres, by name (`gpu`) or name and type (`gpu:mi*`, shell
+    patterns); the longest that fits wins."""
+    max_pods: Annotated[int, Field(ge=0, le=1_000_000)] = 10000
+    """Pods that the virtual node takes."""
     taints: tuple["Taint", ...] = ()
     """Taints of the virtual node."""
+    slurm_away_taint: str = ""
+    """Key of a NoSchedule taint while SLURM does not answer; empty for none. With it, the ping
+    always lists taints, which replaces those of the Virtual Kubelet's own config."""
     resource_script_path: str = ""
-    """Program whose stdout is the ping's JSON."""
+    """Program (may hold arguments; no shell) whose stdout is the ping's JSON; when it fails, SLURM
+    is asked."""
+    resource_script_timeout_seconds: Seconds = 30
+    """How long that program may run."""
     capacity_refresh_seconds: Seconds = 30
     """Age from which nodes are asked again."""
+    ping_fail_after_seconds: Annotated[float, Field(ge=0, le=30 * 86400)] = 0
+    """SLURM away for so long: the ping fails, the virtual node becomes NotReady and Kubernetes may
+    evict its pods. 0: never."""
 
 
 class Taint(_Room):

@@ -27,7 +27,8 @@ _LONGEST_TEXT = 1000
 class ContainerFile:
     """One container's state file; times are epoch seconds of the compute node.
 
-    `job` and `requeue` tell which run wrote it (None in the Go plugin's files).
+    `job` and `requeue` tell which run wrote it (None in the Go plugin's files). `stopped` stands in
+    the batch script's own state only: when SLURM or a delete sent it TERM.
     """
 
     job: int | None = None
@@ -40,6 +41,7 @@ class ContainerFile:
     signal: int = 0
     reason: str = ""
     message: str = ""
+    stopped: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -58,6 +60,7 @@ def parse_state(data: bytes) -> ContainerFile:
         restarts=_whole(fields.get("restarts"), _LARGEST_COUNT) or 0,
         started=_whole(fields.get("started")),
         ready=fields.get("ready", "1") != "0",
+        stopped=_whole(fields.get("stopped")),
         finished=_whole(fields.get("finished")),
         exit_code=_whole(fields.get("exit"), _LARGEST_CODE),
         signal=_whole(fields.get("signal"), _LARGEST_CODE) or 0,

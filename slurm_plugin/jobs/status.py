@@ -10,6 +10,7 @@ initialising" and any exit code but 0 for a failed pod. So a sidecar that has st
 terminated with 0, and its truth stands in the message.
 """
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,8 @@ _REQUEUE_FLAGS = frozenset(
         JobFlag.SPECIAL_EXIT,
     }
 )
+# What SLURM sends to end a job, and what it is told apart from by SLURM's own verdict only.
+_ENDING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGKILL})
 _BOOT_FLAGS = frozenset({JobFlag.CONFIGURING, JobFlag.POWER_UP_NODE})
 _ALIVE = frozenset({JobState.RUNNING, JobState.SUSPENDED, JobState.UNKNOWN})
 
@@ -128,11 +131,13 @@ def observe(
     """
     offloaded = [container for container in requested if container.name in known]
     all_ended = _all_ended(offloaded, sight.files)
-    life = Life.ENDED if sight.lost else life_of(sight.job, all_ended=all_ended)
-    view = _View(sight, life, known)
+    # A time limit, a requeue, a preemption? Only SLURM can tell, and will in a moment.
+    doubtful = all_ended and sight.job is not None and _ended_from_outside(sight)
+    life = life_of(sight.job, all_ended=all_ended and not doubtful)
+    view = _View(sight, Life.ENDED if sight.lost else life, known, doubtful=doubtful)
     init = _monotone([view.status(c) for c in requested if c.kind != "app"], view)
     apps = [view.status(c) for c in requested if c.kind == "app"]
-    return Observation(init, apps, final=life is Life.ENDED)
+    return Observation(init, apps, final=view.life is Life.ENDED)
 
 
 def _all_ended(offloaded: Sequence[ContainerRecord], files: Mapping[str, ContainerFile]) -> bool:
@@ -146,6 +151,12 @@ def _all_ended(offloaded: Sequence[ContainerRecord], files: Mapping[str, Contain
         file.ended or (kind == "sidecar" and file.started is not None) for kind, file in present
     )
     return told and any(kind == "app" for kind, _ in present)
+
+
+def _ended_from_outside(sight: Sight) -> bool:
+    """Whether containers may have ended because the job was told to."""
+    stopped = sight.script is not None and sight.script.stopped is not None
+    return stopped or any(file.signal in _ENDING_SIGNALS for file in sight.files.values())
 
 
 def pending_story(job: JobInfo) -> str:
@@ -164,10 +175,11 @@ def pending_story(job: JobInfo) -> str:
 class _View:
     """Answers for one container at a time."""
 
-    def __init__(self, sight: Sight, life: Life, known: frozenset[str]) -> None:
+    def __init__(self, sight: Sight, life: Life, known: frozenset[str], *, doubtful: bool) -> None:
+        self.life = life
         self._sight = sight
-        self._life = life
         self._known = known
+        self._doubtful = doubtful
 
     def status(self, container: ContainerRecord) -> ContainerStatus:
         file = self._sight.files.get(container.name, ContainerFile())
@@ -194,17 +206,25 @@ class _View:
         return state.terminated is not None and state.terminated.exit_code == 0
 
     def _state(self, container: ContainerRecord, file: ContainerFile) -> ContainerState:
-        if self._life is Life.WAITING:
+        if self.life is Life.WAITING:
             return self._waiting()
         if container.name not in self._known:
             return self._mirror(container)
         if container.kind == "sidecar" and (file.started is not None or file.ended):
             return self._sidecar(file)
-        if file.ended:
+        if file.ended and not self._was_stopped(file):
             return ContainerState(terminated=self._own_end(file))
-        if self._life is Life.ENDED:
+        if self.life is Life.ENDED:
             return ContainerState(terminated=self._job_end(file))
         return self._alive(container, file)
+
+    def _was_stopped(self, file: ContainerFile) -> bool:
+        """Whether it ended with a job that has not ended yet: a requeue may follow."""
+        if self.life is not Life.ALIVE:
+            return False
+        stopped = self._sight.script.stopped if self._sight.script else None
+        after_stop = stopped is not None and (file.finished or 0) >= stopped
+        return after_stop or (self._doubtful and file.signal in _ENDING_SIGNALS)
 
     def _waiting(self) -> ContainerState:
         job = self._sight.job
@@ -214,7 +234,7 @@ class _View:
     def _mirror(self, container: ContainerRecord) -> ContainerState:
         message = "runs in Kubernetes, not in the SLURM job"
         # A running init container would hold the whole pod back (contract, section 3.3).
-        if self._life is Life.ENDED or container.kind != "app":
+        if self.life is Life.ENDED or container.kind != "app":
             return ContainerState(terminated=Terminated(0, "Completed", message))
         return ContainerState(running=Running(self._job_start()))
 
@@ -231,21 +251,28 @@ class _View:
         code = file.exit_code or 0
         return Terminated(
             exit_code=code,
-            reason=file.reason or ("Error" if code else "Completed"),
+            reason=self._own_reason(file, code),
             message=file.message or (self._where(code) if code else ""),
             started_at=at(file.started) or self._job_start(),
             finished_at=at(file.finished) or self._job_finish(),
             signal=file.signal,
         )
 
+    def _own_reason(self, file: ContainerFile, code: int) -> str:
+        job = self._sight.job
+        plain = file.reason in ("", "Error")
+        if code and plain and job is not None and _tells_why(job):
+            return verdict.reason(job)
+        return file.reason or ("Error" if code else "Completed")
+
     def _where(self, code: int) -> str:
         job = self._sight.job
         if job is None:
             return f"exit code {code}"
         tail = f"on {job.nodes} (job {job.job_id})"
-        if job.state in _ALIVE or job.state in {JobState.COMPLETED, JobState.FAILED}:
-            return f"exit code {code} {tail}"
-        return f"exit code {code}; {verdict.story(job)}"
+        if _tells_why(job):
+            return f"exit code {code}; {verdict.story(job)}"
+        return f"exit code {code} {tail}"
 
     def _job_end(self, file: ContainerFile) -> Terminated:
         started = at(file.started) or self._job_start()
@@ -263,7 +290,7 @@ class _View:
 
     def _alive(self, container: ContainerRecord, file: ContainerFile) -> ContainerState:
         if file.started is not None:
-            if file.ready or container.kind != "app":
+            if file.ready or file.ended or container.kind != "app":
                 return ContainerState(running=Running(at(file.started)))
             return ContainerState(
                 waiting=Waiting("NotReady", file.message or "Waiting for probes to be ready.")
@@ -298,6 +325,11 @@ class _View:
     def _job_finish(self) -> datetime | None:
         job = self._sight.job
         return at(job.end_time) if job else None
+
+
+def _tells_why(job: JobInfo) -> bool:
+    """Whether the state says more about an end than the exit code does."""
+    return job.state not in _ALIVE and job.state not in {JobState.COMPLETED, JobState.FAILED}
 
 
 def _monotone(statuses: list[ContainerStatus], view: _View) -> list[ContainerStatus]:

@@ -1,10 +1,12 @@
 """Which backend the plugin uses, decided once at its start."""
 
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from slurm_plugin.config.settings import SlurmSettings
-from slurm_plugin.errors import BackendUnavailable, ConfigError, SlurmPluginError, UnexpectedAnswer
+from slurm_plugin.errors import ConfigError
 from slurm_plugin.slurm.base import Backend
 from slurm_plugin.slurm.commands.backend import CommandsBackend
 from slurm_plugin.slurm.native.backend import PyslurmBackend
@@ -30,28 +32,35 @@ def open_backend(
     """
     if settings.backend == "commands":
         return commands(settings), "Backend is set to commands"
-    backend = native(settings)
-    problem = _trial(backend)
-    if problem is None:
+    backend, problem = _try_pyslurm(settings, native)
+    if backend is not None:
         how = "pyslurm works" if settings.backend == "auto" else "Backend is set to pyslurm"
         return backend, how
-    backend.close()
     if settings.backend == "pyslurm":
-        raise ConfigError([f"Backend is pyslurm, but {problem}"])
-    _log.warning("using the SLURM commands, since %s", problem)
-    return commands(settings), f"the SLURM commands, since {problem}"
+        raise ConfigError([f"Backend is pyslurm, which can't be used: {problem}"])
+    _log.warning("using the SLURM commands, since pyslurm can't be used: %s", problem)
+    return commands(settings), f"pyslurm can't be used: {problem}"
 
 
-def _trial(backend: PyslurmBackend) -> str | None:
-    """Why pyslurm can't be used; None when it can, be slurmctld up or away."""
+def _try_pyslurm(
+    settings: SlurmSettings, native: Callable[[SlurmSettings], PyslurmBackend]
+) -> tuple[PyslurmBackend | None, str]:
+    """The pyslurm backend when it works here, or None and why not."""
+    missing = _missing_settings_file(settings)
+    if missing:
+        return None, missing
     try:
-        backend.try_out(_TRIAL_SECONDS)
-    except UnexpectedAnswer as error:
-        return f"pyslurm can't be loaded: {error}"
-    except BackendUnavailable as error:
-        # A process that ended is libslurm's fatal(): no slurm.conf, for one. An answer from a
-        # living worker, or none in time, is slurmctld's trouble and passes.
-        return str(error) if "process that asked SLURM ended" in str(error) else None
-    except SlurmPluginError as error:
-        _log.warning("slurmctld answered the trial oddly: %s", error)
-    return None
+        backend = native(settings)
+    except OSError as error:  # no temporary file for the words of its workers
+        return None, str(error)
+    problem = backend.problem(_TRIAL_SECONDS)
+    if problem:
+        backend.close()
+        return None, problem
+    return backend, ""
+
+
+def _missing_settings_file(settings: SlurmSettings) -> str:
+    # libslurm would look for it for a minute before it gives up.
+    path = settings.slurm_conf or os.environ.get("SLURM_CONF", "")
+    return "" if not path or Path(path).is_file() else f"SLURM_CONF is {path}, which is no file"

@@ -1,7 +1,6 @@
 """Pods through the plugin's HTTP interface on a real SLURM."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -74,9 +73,7 @@ def test_cpu_memory_and_flags_reach_slurm(client: Client, image: str) -> None:
     assert job_field(job, "Nice") == "5"
     assert job_field(job, "NumCPUs") == "2"
     assert "mem=100M" in job_field(job, "ReqTRES")
-    assert "gres/gpu:a100=1" in slurm("scontrol", "show", "job", job).replace(
-        "gres:gpu:a100:1", "gres/gpu:a100=1"
-    )
+    assert job_field(job, "TresPerNode").replace("gres/", "gres:") == "gres:gpu:a100:1"
     client.delete(sent)
 
 
@@ -143,16 +140,30 @@ def test_the_same_create_twice_is_one_job(client: Client, image: str) -> None:
     client.delete(sent)
 
 
-def test_a_cancelled_job_is_never_a_success(client: Client, image: str) -> None:
+def test_a_requeued_pod_waits_again_and_runs_again(client: Client, image: str) -> None:
+    sent = pod(container("main", "echo run $SLURM_RESTART_COUNT; sleep 60", image))
+    job = client.create(sent).json()["PodJID"]
+    client.wait_running(sent)
+    slurm("sudo", "/usr/bin/scontrol", "requeue", job)
+    status = client.wait(sent, lambda s: bool(s["containers"][0]["state"].get("waiting")))
+    assert status["containers"][0]["restartCount"] == 1
+    until(lambda: job_field(job, "JobState") == "PENDING", 20)
+    # SLURM waits two minutes before it starts a requeued job again.
+    slurm("sudo", "/usr/bin/scontrol", "update", f"jobid={job}", "starttime=now")
+    client.wait_running(sent, seconds=90)
+    until(lambda: client.log(sent, "main") == "run 1\n", 20)
+    client.delete(sent)
+
+
+def test_a_pod_cancelled_by_an_administrator_failed_and_says_so(client: Client, image: str) -> None:
     sent = pod(container("main", "sleep 60", image))
     job = client.create(sent).json()["PodJID"]
     client.wait_running(sent)
-    slurm("sudo", "/usr/bin/scontrol", "requeuehold", job)
-    status = client.wait(sent, lambda s: bool(s["containers"][0]["state"].get("waiting")))
-    assert status["containers"][0]["restartCount"] >= 1
-    slurm("sudo", "/usr/bin/scontrol", "release", job)
-    client.wait_running(sent, seconds=90)
-    client.delete(sent)
+    slurm("sudo", "/usr/bin/scancel", job)
+    state = client.wait_ended(sent)["containers"][0]["state"]["terminated"]
+    assert state["exitCode"] != 0
+    assert state["reason"] == "Cancelled"
+    assert f"(job {job})" in state["message"]
 
 
 def test_logs_of_unknown_pods_are_empty_and_bad_names_refused(client: Client, image: str) -> None:
@@ -192,5 +203,5 @@ def test_a_time_limit_is_told_with_its_story(client: Client, image: str) -> None
     status = client.wait(sent, ended, seconds=180)
     state = status["containers"][0]["state"]["terminated"]
     assert state["exitCode"] != 0
-    assert "TIMEOUT" in state["message"] or state["reason"] == "DeadlineExceeded"
-    assert time.time() > 0
+    assert state["reason"] == "DeadlineExceeded"
+    assert "TIMEOUT after 00:0" in state["message"]

@@ -90,7 +90,7 @@ def test_the_exit_code_of_the_script_is_reported(cluster: Cluster) -> None:
 
 def test_an_unknown_partition_is_refused_in_slurms_words(cluster: Cluster) -> None:
     spec = job_spec("sleep 1", option("partition", "nosuch"))
-    with pytest.raises(SlurmRefused, match="(?i)invalid partition name"):
+    with pytest.raises(SlurmRefused, match=r"(?i)invalid partition name"):
         cluster.backend.submit(spec)
     assert list(cluster.backend.find(spec.name)) == []
 

@@ -68,6 +68,7 @@ sp_publish_pod() {
   sp_add requeue "$sp_requeue"
   sp_add node "${HOSTNAME:-}"
   sp_add started "$sp_pod_started"
+  sp_add stopped "$sp_pod_stopped"
   sp_add finished "$sp_pod_finished"
   sp_add exit "$sp_pod_exit"
   sp_write_whole "$sp_directory/pod.state" "$sp_lines"

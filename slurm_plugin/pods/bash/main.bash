@@ -31,7 +31,7 @@ sp_declare() {
   sp_probe_pid=() sp_probe_failures=() sp_probe_successes=() sp_probe_good=() sp_probe_due=()
   sp_probe_began=()
   sp_next=0 sp_result=0 sp_pod_stopping=0 sp_pod_deadline=0 sp_term_asked=0 sp_busy=0
-  sp_indexed_at=0 sp_pod_finished='' sp_pod_exit=''
+  sp_indexed_at=0 sp_pod_stopped='' sp_pod_finished='' sp_pod_exit=''
 }
 
 sp_install_traps() {
@@ -79,6 +79,9 @@ sp_obey_term() {
       sp_remember_failure 143
     fi
   done
+  # Whoever reads the containers' ends knows then that they were not their own doing.
+  sp_pod_stopped=$sp_now
+  sp_publish_pod
   sp_stop_pod
 }
 

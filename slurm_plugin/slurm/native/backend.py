@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from slurm_plugin.config.settings import SlurmSettings
-from slurm_plugin.errors import BackendUnavailable
+from slurm_plugin.errors import BackendUnavailable, UnexpectedAnswer
 from slurm_plugin.slurm.base import Backend, BackendInfo, JobInfo, JobSpec, NodeInfo
 from slurm_plugin.slurm.commands.backend import CommandsBackend
 from slurm_plugin.slurm.native import capi
@@ -75,7 +75,8 @@ class PyslurmBackend:
 
     def signal(self, job_ids: Collection[int], signal: int) -> None:
         """Send a signal to the batch scripts of running jobs."""
-        self._write(capi.signal, tuple(job_ids), signal)
+        if job_ids:
+            self._write(capi.signal, tuple(job_ids), signal)
 
     def cancel(self, job_ids: Collection[int]) -> None:
         """Cancel; jobs that ended or are unknown are not an error."""
@@ -94,19 +95,32 @@ class PyslurmBackend:
         release = self._read(capi.controller_release)
         return BackendInfo("pyslurm", release, f"pyslurm {self._read(capi.release)}")
 
-    def try_out(self, timeout: float) -> None:
+    def problem(self, timeout: float) -> str:
         """Load pyslurm and ask slurmctld, once.
 
-        Raises:
-            BackendUnavailable: pyslurm could not be initialised, or slurmctld is away.
-            UnexpectedAnswer: pyslurm could not be imported.
+        Args:
+            timeout: seconds for both.
+
+        Returns:
+            Why pyslurm can't work on this host; empty when it can. That slurmctld is away or slow
+            is no reason: it comes back.
         """
-        self._reader.call(capi.controller_release, timeout)
+        try:
+            self._reader.call(capi.controller_release, timeout)
+        except UnexpectedAnswer as error:
+            return str(error)
+        except BackendUnavailable:
+            # libslurm ends its process where it finds no settings, among others.
+            return self._reader.fatal
+        return ""
 
     def close(self) -> None:
         """End the workers."""
         self._reader.close()
         self._writer.close()
+        with self._guard:
+            if self._commands is not None:
+                self._commands.close()
 
     def _read(self, function: Callable[..., T], *args: object) -> T:
         try:

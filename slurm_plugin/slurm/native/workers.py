@@ -7,23 +7,22 @@ threads of its own; the standard library's pools can't kill a single task.
 
 import contextlib
 import multiprocessing
-import os
 import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as DeadlineError
+from pathlib import Path
 from typing import TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from slurm_plugin.errors import BackendUnavailable, SlurmPluginError, UnexpectedAnswer
 from slurm_plugin.slurm.native import capi
 
 T = TypeVar("T")
 
-# Beyond a task's own deadline: time for the kill and for a new worker to start.
-_MARGIN = 2.0
+_CLOSE_SECONDS = 5.0
 
 
 class Worker:
@@ -31,53 +30,50 @@ class Worker:
 
     Args:
         slurm_conf: value of SLURM_CONF; empty leaves the environment's.
-        begin: prepares a new process; replaced by tests.
     """
 
-    def __init__(
-        self, slurm_conf: str = "", begin: Callable[[str, str], None] = capi.begin
-    ) -> None:
+    def __init__(self, slurm_conf: str = "") -> None:
         self._slurm_conf = slurm_conf
-        self._begin = begin
         self._guard = threading.Lock()
         self._pool: ProcessPool | None = None
-        descriptor, self._stderr = tempfile.mkstemp(prefix="slurm-plugin-worker-")
-        os.close(descriptor)
+        self._closed = False
         self._replaced = 0
+        self._fatal = ""
+        with tempfile.NamedTemporaryFile(prefix="slurm-plugin-worker-", delete=False) as file:
+            self._stderr = Path(file.name)
 
     @property
     def replaced(self) -> int:
         """How often a process died or was killed."""
         return self._replaced
 
+    @property
+    def fatal(self) -> str:
+        """What the last process that ended by itself said; empty when none has."""
+        return self._fatal
+
     def call(self, function: Callable[..., T], timeout: float, *args: object) -> T:
         """Carry out a function in the process.
 
         Args:
             function: importable by name, with picklable result.
-            timeout: seconds, from now.
+            timeout: seconds, from now: waiting for earlier calls counts.
             *args: its arguments, picklable.
 
         Raises:
-            BackendUnavailable: it overran, or the process died; `outcome_unknown` is set.
+            BackendUnavailable: it overran, or the process died; `outcome_unknown` is set when
+                the call may have been carried out.
             SlurmPluginError: the function raised it.
             UnexpectedAnswer: the function failed otherwise.
         """
-        future = self._open().schedule(function, args=args, timeout=timeout)
+        future = self._schedule(function, timeout, args)
         try:
-            result: T = future.result(timeout + _MARGIN)
+            result: T = future.result(timeout)
         except (DeadlineError, CancelledError):
             future.cancel()  # type: ignore[no-untyped-call]
-            self._replaced += 1
-            raise BackendUnavailable(
-                f"SLURM did not answer within {timeout:g} s", outcome_unknown=True
-            ) from None
+            raise self._overran(timeout) from None
         except ProcessExpired as error:
-            self._replaced += 1
-            said = capi.last_words(self._stderr) or f"exit code {error.exitcode}"
-            raise BackendUnavailable(
-                f"the process that asked SLURM ended: {said}", outcome_unknown=True
-            ) from None
+            raise self._died(error.exitcode) from None
         except SlurmPluginError:
             raise
         except Exception as error:
@@ -85,22 +81,56 @@ class Worker:
         return result
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; later calls are BackendUnavailable."""
         with self._guard:
-            pool, self._pool = self._pool, None
+            pool, self._pool, self._closed = self._pool, None, True
         if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]
-            pool.join(timeout=5)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._stderr)  # noqa: PTH108 - a plain name from mkstemp
+            _end(pool)
+        self._stderr.unlink(missing_ok=True)
 
-    def _open(self) -> ProcessPool:
+    def _schedule(
+        self, function: Callable[..., T], timeout: float, args: tuple[object, ...]
+    ) -> "ProcessFuture[T]":
         with self._guard:
-            if self._pool is None or not self._pool.active:
-                self._pool = ProcessPool(
-                    max_workers=1,
-                    initializer=self._begin,
-                    initargs=(self._stderr, self._slurm_conf),
-                    context=multiprocessing.get_context("spawn"),
-                )
-            return self._pool
+            if self._closed:
+                raise BackendUnavailable("the plugin is stopping")
+            if self._pool is not None and not self._pool.active:
+                _end(self._pool)
+                self._pool = None
+            self._pool = self._pool or self._new_pool()
+            try:
+                return self._pool.schedule(capi.carry_out, args=(function, *args), timeout=timeout)
+            except RuntimeError as error:  # it broke since the line above
+                raise BackendUnavailable(f"no process to ask SLURM: {error}") from error
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=1,
+            initializer=capi.begin,
+            initargs=(str(self._stderr), self._slurm_conf),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def _overran(self, timeout: float) -> BackendUnavailable:
+        said = capi.last_words(str(self._stderr))
+        with self._guard:
+            self._replaced += 1
+        hint = f" ({said})" if said else ""
+        return BackendUnavailable(
+            f"SLURM did not answer within {timeout:g} s{hint}", outcome_unknown=True
+        )
+
+    def _died(self, exit_code: int) -> BackendUnavailable:
+        said = capi.last_words(str(self._stderr)) or f"exit code {exit_code}"
+        with self._guard:
+            self._replaced += 1
+            self._fatal = said
+        return BackendUnavailable(
+            f"the process that asked SLURM ended: {said}", outcome_unknown=True
+        )
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    with contextlib.suppress(TimeoutError):
+        pool.join(timeout=_CLOSE_SECONDS)

@@ -41,6 +41,7 @@ files = st.builds(
     signal=st.integers(0, 64),
     reason=st.text(max_size=5),
     message=st.text(max_size=5),
+    stopped=epochs,
 )
 jobs = st.builds(
     JobInfo,
@@ -271,3 +272,70 @@ def test_a_later_init_container_is_held_back_until_the_file_of_the_earlier_is_se
     assert [s.state.waiting is not None for s in seen.init_containers] == [True, True]
     seen = _seen(INIT, second, APP, init=ENDED, second=ENDED, app=STARTED)
     assert [s.state.terminated is not None for s in seen.init_containers] == [True, True]
+
+
+STOPPED = ContainerFile(job=1, requeue=0, started=NOW - 60, finished=NOW, exit_code=143, signal=15)
+SCRIPT_STOPPED = ContainerFile(job=1, requeue=0, started=NOW - 60, stopped=NOW - 1)
+
+
+def _states(job, file, script):
+    seen = observe([APP], frozenset({"app"}), Sight(job, {"app": file}, script, float(NOW)))
+    return seen.containers[0].state, seen.final
+
+
+@pytest.mark.parametrize("script", [SCRIPT_STOPPED, None])
+@pytest.mark.parametrize(
+    "job",
+    [
+        JobInfo(1, JobState.RUNNING, nodes="n1"),
+        JobInfo(1, JobState.UNKNOWN, frozenset({JobFlag.COMPLETING}), nodes="n1"),
+    ],
+)
+def test_containers_that_slurm_stopped_run_until_slurm_says_why(job, script):
+    state, final = _states(job, STOPPED, script)
+    assert state.running is not None
+    assert not final
+
+
+def test_a_stopped_container_whose_job_is_requeued_waits():
+    job = JobInfo(1, JobState.PENDING, frozenset({JobFlag.REQUEUED}), restarts=0)
+    state, final = _states(job, STOPPED, SCRIPT_STOPPED)
+    assert state.waiting is not None
+    assert not final
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (JobState.TIMEOUT, "DeadlineExceeded"),
+        (JobState.PREEMPTED, "Preempted"),
+        (JobState.CANCELLED, "Cancelled"),
+        (JobState.NODE_FAIL, "NodeLost"),
+    ],
+)
+def test_the_end_of_a_stopped_container_tells_slurms_reason(state, reason):
+    job = JobInfo(1, state, nodes="n1", start_time=NOW - 60, end_time=NOW)
+    seen, final = _states(job, STOPPED, SCRIPT_STOPPED)
+    assert final
+    assert seen.terminated.exit_code == 143
+    assert seen.terminated.reason == reason
+    assert state.value in seen.terminated.message
+
+
+def test_a_container_that_ended_before_the_stop_keeps_its_own_end():
+    both = [APP, ContainerRecord("other", "app", "busybox")]
+    files = {"app": ENDED, "other": STOPPED}
+    job = JobInfo(1, JobState.RUNNING, nodes="n1")
+    seen = observe(both, frozenset({"app", "other"}), Sight(job, files, SCRIPT_STOPPED, float(NOW)))
+    assert seen.containers[0].state.terminated.exit_code == 0
+    assert seen.containers[1].state.running is not None
+
+
+def test_one_killed_container_among_running_ones_has_ended():
+    both = [APP, ContainerRecord("other", "app", "busybox")]
+    killed = ContainerFile(job=1, requeue=0, started=1, finished=2, exit_code=137, signal=9)
+    job = JobInfo(1, JobState.RUNNING, nodes="n1")
+    sight = Sight(job, {"app": killed, "other": STARTED}, None, float(NOW))
+    seen = observe(both, frozenset({"app", "other"}), sight)
+    assert seen.containers[0].state.terminated.exit_code == 137
+    assert seen.containers[1].state.running is not None
