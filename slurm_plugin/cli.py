@@ -1,4 +1,4 @@
-"""The command line: `serve`, `check-config`, `--version`, and the Go plugin's flags.
+"""The command line: all commands, `--version`, and the Go plugin's flags.
 
 Exit codes: 0 for a clean end, 1 when it failed while running, 2 when it could not start.
 """
@@ -10,10 +10,11 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from slurm_plugin.config.load import LoadedSettings, load_settings
-from slurm_plugin.errors import ConfigError
+from slurm_plugin.errors import ConfigError, SlurmPluginError
 from slurm_plugin.release import release
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,15 @@ _log = logging.getLogger(__name__)
 EXIT_CLEAN: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_NOT_STARTED: Final = 2
-_COMMANDS: Final = ("serve", "check-config")
+_CLIENT_COMMANDS: Final = MappingProxyType(
+    {
+        "submit": "send a pod to a running plugin",
+        "status": "show its containers",
+        "logs": "show the log of one",
+        "delete": "end it and remove its files",
+    }
+)
+_COMMANDS: Final = ("serve", "check-config", "render", "doctor", *_CLIENT_COMMANDS)
 # Go's flag package: one or two dashes, and `=true` or `=false` for switches.
 _GO_FLAG: Final = re.compile(r"--?(SlurmConfigpath|verbose|errorsonly)(?:=(.*))?", re.DOTALL)
 _GO_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -46,16 +55,32 @@ def run(argv: Sequence[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(_modern(sys.argv[1:] if argv is None else argv))
-        loaded = load_settings(options.config, os.environ, _overrides(options))
-        return _check(loaded) if options.command == "check-config" else _serve(loaded)
+        return _run(options)
     except ConfigError as error:
         for problem in error.problems:
             _say(problem)
         return EXIT_NOT_STARTED
+    except SlurmPluginError as error:
+        _say(str(error))
+        return EXIT_FAILED
+    except BrokenPipeError:  # `slurm-plugin render ... | head`
+        sys.stdout = None
+        return EXIT_FAILED
     except SystemExit as end:  # argparse: --help, --version, wrong arguments
         return end.code if isinstance(end.code, int) else EXIT_CLEAN
     except KeyboardInterrupt:
         return EXIT_FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command in _CLIENT_COMMANDS:
+        return _ask_plugin(options)
+    loaded = load_settings(options.config, os.environ, _overrides(options))
+    if options.command == "check-config":
+        return _check(loaded)
+    if options.command == "render":
+        return _render(loaded, options)
+    return _examine(loaded, options) if options.command == "doctor" else _serve(loaded)
 
 
 def _serve(loaded: LoadedSettings) -> int:
@@ -68,6 +93,34 @@ def _check(loaded: LoadedSettings) -> int:
     for warning in loaded.warnings:
         _say(f"warning: {warning}")
     sys.stdout.write("the configuration can be used\n")
+    return EXIT_CLEAN
+
+
+def _render(loaded: LoadedSettings, options: argparse.Namespace) -> int:
+    from slurm_plugin.client import rendering  # noqa: PLC0415 - as above
+    from slurm_plugin.client.manifests import read_manifest  # noqa: PLC0415
+
+    translated = rendering.rendered(read_manifest(options.pod), loaded.settings)
+    write = rendering.as_json if options.json else rendering.as_text
+    sys.stdout.write(write(translated))
+    return EXIT_CLEAN
+
+
+def _examine(loaded: LoadedSettings, options: argparse.Namespace) -> int:
+    from slurm_plugin.doctor.run import examine  # noqa: PLC0415 - as above
+
+    sound = examine(loaded, options.flags, options.wait, sys.stdout)
+    return EXIT_CLEAN if sound else EXIT_FAILED
+
+
+def _ask_plugin(options: argparse.Namespace) -> int:
+    from slurm_plugin.client.commands import Commands  # noqa: PLC0415 - as above
+    from slurm_plugin.client.connection import PluginConnection, url_of  # noqa: PLC0415
+    from slurm_plugin.client.known_pods import KnownPods, state_directory  # noqa: PLC0415
+
+    # With --url nobody needs to be able to read the service's config file.
+    url = options.url or url_of(load_settings(options.config, os.environ, {}).settings.service)
+    Commands(PluginConnection(url), KnownPods(state_directory(os.environ))).run(options)
     return EXIT_CLEAN
 
 
@@ -85,16 +138,40 @@ def _parser() -> _Parser:
     )
     for command in (serve, check):
         _add_options(command)
+    _add_tools(commands)
     return parser
 
 
-def _add_options(command: argparse.ArgumentParser) -> None:
+def _add_tools(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    from slurm_plugin.client.commands import add_arguments  # noqa: PLC0415 - serve needs none of it
+
+    render = commands.add_parser("render", help="show the job that a pod would become")
+    render.add_argument("pod", type=Path, metavar="POD.yaml")
+    render.add_argument("--json", action="store_true", help="for programs; files without content")
+    doctor = commands.add_parser("doctor", help="check this host and the cluster, with remedies")
+    doctor.add_argument("--flags", default="", help="sbatch options of the trial job")
+    doctor.add_argument(
+        "--wait", type=float, default=120, metavar="SECONDS", help="for the trial job; 0: no job"
+    )
+    for command in (render, doctor):
+        _add_config(command)
+    for name, text in _CLIENT_COMMANDS.items():
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        _add_config(command)
+        add_arguments(name, command)
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
         help="config file; else SLURMCONFIGPATH, else /etc/interlink/SlurmConfig.yaml",
     )
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    _add_config(command)
     command.add_argument("--listen", metavar="ADDRESS", help="over Listen of the config file")
     command.add_argument("--port", metavar="PORT", help="over SidecarPort of the config file")
     command.add_argument("--socket", metavar="unix:///PATH", help="over Socket of the config file")
@@ -103,6 +180,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    if options.command not in ("serve", "check-config"):
+        return {}
     given = {
         "Listen": options.listen,
         "SidecarPort": options.port,

@@ -28,6 +28,8 @@ _KEEP_ALIVE_SECONDS: Final = 180
 _LONGEST_HEADERS: Final = 64 * 1024
 _MOST_CONNECTIONS: Final = 2000
 _SPARE_CONNECTIONS: Final = 100
+_HELD_ANSWER: Final = 4 * _MIB
+_LARGEST_ANSWER: Final = 1024 * _MIB
 _DRAIN_SECONDS: Final = 10.0
 _TURN_SECONDS: Final = 0.1
 _THREADS_END_SECONDS: Final = 1
@@ -44,6 +46,7 @@ class Server:
         listener: closed when the server ends.
         extra_threads: for log streams, besides those that the settings name.
         drain_seconds: how long requests in hand may take after `stop`.
+        before_drain: called after `stop`; ends answers that would never end by themselves.
     """
 
     def __init__(
@@ -54,9 +57,11 @@ class Server:
         *,
         extra_threads: int = 0,
         drain_seconds: float = _DRAIN_SECONDS,
+        before_drain: Callable[[], None] | None = None,
     ) -> None:
         self._listener = listener
         self._drain_seconds = drain_seconds
+        self._before_drain = before_drain
         self._stops = 0
         self._ended = False
         self._map: dict[int, Any] = {}
@@ -73,6 +78,9 @@ class Server:
             # Bodies hold Secrets: they stay in memory, never in a temporary file.
             inbuf_overflow=settings.max_request_mib * _MIB + 1,
             recv_bytes=_MIB // 4,
+            # Answers wait in memory, never in a temporary file; long ones wait in their thread.
+            outbuf_high_watermark=_HELD_ANSWER,
+            outbuf_overflow=_LARGEST_ANSWER,
             # One request ahead, so that a client that went away during a long answer is noticed.
             channel_request_lookahead=1,
             connection_limit=_connection_limit(threads),
@@ -101,6 +109,8 @@ class Server:
 
     def _drain(self) -> None:
         self._stop_accepting()
+        if self._before_drain is not None:
+            self._before_drain()
         deadline = time.monotonic() + self._drain_seconds
         while self._stops == 1 and time.monotonic() < deadline:
             for channel in self._channels():

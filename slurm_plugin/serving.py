@@ -10,6 +10,7 @@ from slurm_plugin.config.load import LoadedSettings
 from slurm_plugin.errors import ConfigError, SlurmPluginError
 from slurm_plugin.listener import open_listener
 from slurm_plugin.logging_setup import configure
+from slurm_plugin.logs.reader import LogReader
 from slurm_plugin.server import Server, stopped_by_signals
 from slurm_plugin.telemetry.tracing import open_tracing
 
@@ -53,11 +54,13 @@ def _run(loaded: LoadedSettings) -> None:
         opened.callback(tracing.close)
         plugin = open_service(settings)
         opened.callback(plugin.close)
+        logs = LogReader(plugin.store, settings)
         server = Server(
-            create_app(settings, plugin, tracing),
+            create_app(settings, plugin, tracing, logs),
             settings.service,
             listener,
             extra_threads=extra_threads(settings),
+            before_drain=logs.end_followers,
         )
         stop.attach(server)
         server.run()

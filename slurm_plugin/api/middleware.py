@@ -1,6 +1,7 @@
 """What surrounds every request: its session in the log, its span, a line at DEBUG."""
 
 import logging
+from collections.abc import Callable
 from time import perf_counter, time
 from types import MappingProxyType
 from typing import Final
@@ -27,6 +28,9 @@ _SPAN_NAMES: Final = MappingProxyType(
     }
 )
 _SERVER_ERROR: Final = 500
+_NO_ROUTE: Final = "none"
+
+RequestReport = Callable[[str, str, int, float], None]
 
 
 class RequestMiddleware:
@@ -38,6 +42,11 @@ class RequestMiddleware:
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
+        self._report: RequestReport | None = None
+
+    def report_to(self, report: RequestReport) -> None:
+        """Tell of every answered request: route, method, status, seconds."""
+        self._report = report
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Remember the session; begin the span."""
@@ -71,6 +80,11 @@ class RequestMiddleware:
             req.path,
             extra={"status": resp.status_code, "milliseconds": round(seconds * 1000, 1)},
         )
+        if self._report is not None:
+            # The route and not the path, and no method of the caller's making: both make series.
+            route = req.uri_template or _NO_ROUTE
+            method = req.method if route != _NO_ROUTE else _NO_ROUTE
+            self._report(route, method, resp.status_code, seconds)
         if not self._tracing.enabled:
             return
         span: trace.Span = req.context.span

@@ -3,10 +3,14 @@
 No error handling here: `errors.py` maps the plugin's errors to answers in one place.
 """
 
+from collections import Counter
+from typing import Any
+
 import falcon
 
 from slurm_plugin.api.wire import CreateAnswer, Decoders, encoded
 from slurm_plugin.jobs.plugin import Plugin
+from slurm_plugin.telemetry.measured import MeasuredBackend
 
 # The client reads a GET's body by its Content-Length (contract, section 5, item 1).
 
@@ -67,9 +71,22 @@ class SystemInfoResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Always 200; `status` says how SLURM is."""
         del req
-        resp.data = encoded(self._plugin.system_info())
+        resp.data = encoded({**self._plugin.system_info(), **_figures(self._plugin)})
 
     on_post = on_get
+
+
+def _figures(plugin: Plugin) -> dict[str, Any]:
+    """What the plugin did so far, and what it sees now."""
+    jobs = plugin.tracker.latest().jobs.values()
+    figures: dict[str, Any] = {
+        "jobs_by_state": dict(Counter(job.state.value for job in jobs)),
+        "capacity": plugin.capacity.figures(),
+    }
+    if isinstance(plugin.backend, MeasuredBackend):
+        figures["slurm_calls"] = plugin.backend.counts()
+        figures["worker_restarts"] = plugin.backend.worker_restarts
+    return figures
 
 
 class HealthResource:

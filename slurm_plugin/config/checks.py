@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from slurm_plugin.config.settings import (
+    CapacitySettings,
     Flavor,
     PodSettings,
     ServiceSettings,
@@ -32,6 +33,7 @@ def problems(settings: Settings) -> list[str]:
         *_memory("MaxLogSize", settings.pods.max_log_size),
         *_tsocks(settings.pods),
         *_tls(settings.telemetry),
+        *_resource_script(settings.capacity),
         *_folder(settings),
     ]
 
@@ -114,6 +116,16 @@ def _tls(telemetry: TelemetrySettings) -> Iterator[str]:
         yield "TelemetryClientCrtFilePath is required when TelemetryCaCrtFilePath is set"
     if not telemetry.telemetry_client_key_file_path:
         yield "TelemetryClientKeyFilePath is required when TelemetryCaCrtFilePath is set"
+
+
+def _resource_script(capacity: CapacitySettings) -> Iterator[str]:
+    try:
+        words = shlex.split(capacity.resource_script_path)
+    except ValueError as error:
+        yield f"ResourceScriptPath can't be split into words: {error}"
+        return
+    if capacity.resource_script_path and not words:
+        yield "ResourceScriptPath must name a program or be empty"
 
 
 def _folder(settings: Settings) -> Iterator[str]:

@@ -209,9 +209,12 @@ class JobSettings(_Room):
     shared_fs: Annotated[bool, Field(alias="SharedFS")] = False
     """The data folder is shared with the compute nodes (environment: SHARED_FS)."""
     retain_finished_seconds: Annotated[float, Field(ge=0, le=3650 * 86400)] = 7 * 86400
-    """How long a finished pod is kept when its delete never came."""
+    """How long a finished pod is kept when its delete never came; at least an hour."""
     reconcile_seconds: Seconds = 120
     """Time between two comparisons of records and queue."""
+    orphaned_jobs: Literal["adopt", "cancel"] = "adopt"
+    """What becomes of jobs of this data folder whose pod has no record; those of deleted pods are
+    cancelled in any case."""
 
 
 class LogSettings(_Room):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from slurm_plugin.errors import BackendUnavailable, SlurmPluginError
+from slurm_plugin.errors import SlurmPluginError
 from slurm_plugin.jobs.clock import Clock
 from slurm_plugin.jobs.identity import PodKey
 from slurm_plugin.jobs.record import PodRecord
@@ -38,9 +38,13 @@ class _Ending:
 
     verified_at: float | None = None
     absent_since: float | None = None
-    kill_at: float | None = None
+    asked_at: float | None = None
     cancelled_at: float | None = None
     next_try: float = float("-inf")
+
+
+class _NotSeenYet(Exception):  # noqa: N818 - no error: the picture of the queue is too old
+    """The queue has not been looked at since the job was."""
 
 
 class Reaper:
@@ -78,9 +82,16 @@ class Reaper:
             return
         try:
             done = self._advance(key, ending)
+        except _NotSeenYet:
+            ending.next_try = self._clock.monotonic() + _LOOK_SECONDS
+            return
         except SlurmPluginError as error:
             ending.next_try = self._clock.monotonic() + _RETRY_SECONDS
             _log.warning("delete put off: %s", error, extra={"pod_uid": key.uid})
+            return
+        except Exception:
+            ending.next_try = self._clock.monotonic() + _RETRY_SECONDS
+            _log.exception("delete put off", extra={"pod_uid": key.uid})
             return
         if done:
             with self._guard:
@@ -105,7 +116,7 @@ class Reaper:
         now = self._clock.monotonic()
         found = [job for job in self._backend.find(pod.uid) if is_ours(pod, job)]
         if found:
-            self._store.save(
+            self._store.save_or_remember(
                 msgspec.structs.replace(pod, phase="submitted", job_id=found[0].job_id)
             )
             return False
@@ -133,7 +144,7 @@ class Reaper:
         # A snapshot from before that look, or without the job, does not prove that it is gone.
         unseen = job_id not in snapshot.jobs and job_id not in snapshot.missing_since
         if unseen or snapshot.asked <= ending.verified_at:
-            raise BackendUnavailable(f"job {job_id}: waiting for a fresh look at the queue")
+            raise _NotSeenYet
         return snapshot.jobs.get(job_id)
 
     def _end_job(self, pod: PodRecord, job_id: int, job: JobInfo, ending: _Ending) -> None:
@@ -141,25 +152,16 @@ class Reaper:
         ending.next_try = now + _LOOK_SECONDS
         if JobFlag.COMPLETING in job.flags:
             return
-        if ending.kill_at is None:
-            ending.kill_at = self._terminate(pod, job_id, job, now)
-        if now < ending.kill_at:
+        if _must_wait(pod, job, ending, now) and ending.asked_at is None:
+            self._backend.signal([job_id], signal.SIGTERM)
+            ending.asked_at = now
+            _log.info("sent TERM", extra={"pod_uid": pod.uid, "job_id": job_id})
+        if _must_wait(pod, job, ending, now):
             return
         if ending.cancelled_at is None or now - ending.cancelled_at > _CANCEL_AGAIN_SECONDS:
             self._backend.cancel([job_id])
             ending.cancelled_at = now
             _log.info("cancelled", extra={"pod_uid": pod.uid, "job_id": job_id})
-
-    def _terminate(self, pod: PodRecord, job_id: int, job: JobInfo, now: float) -> float:
-        """Ask a running job to end by itself; returns when to cancel it (monotonic)."""
-        grace = pod.grace_seconds
-        if pod.delete_grace_seconds is not None:
-            grace = pod.delete_grace_seconds
-        if job.state is not JobState.RUNNING or JobFlag.CONFIGURING in job.flags or grace == 0:
-            return now
-        self._backend.signal([job_id], signal.SIGTERM)
-        _log.info("sent TERM", extra={"pod_uid": pod.uid, "job_id": job_id})
-        return now + grace + _GRACE_MARGIN
 
     def _clean(self, key: PodKey, pod: PodRecord) -> bool:
         if pod.job_id is not None:
@@ -168,6 +170,14 @@ class Reaper:
         self._store.forget(key)
         _log.info("deleted", extra={"pod_uid": key.uid, "job_id": pod.job_id})
         return True
+
+
+def _must_wait(pod: PodRecord, job: JobInfo, ending: _Ending, now: float) -> bool:
+    """Whether the job still has time to end by itself; a later delete may have shortened it."""
+    grace = pod.grace_seconds if pod.delete_grace_seconds is None else pod.delete_grace_seconds
+    if job.state is not JobState.RUNNING or JobFlag.CONFIGURING in job.flags or grace == 0:
+        return False
+    return ending.asked_at is None or now < ending.asked_at + grace + _GRACE_MARGIN
 
 
 def _job_is_over(pod: PodRecord) -> bool:
@@ -179,6 +189,27 @@ def _job_is_over(pod: PodRecord) -> bool:
     return pod.final is not None and ended
 
 
+def stand_in(key: PodKey, store: PodStore, now: float) -> PodRecord:
+    """A record in place of a damaged one, for a pod that is to end: its job is searched by name.
+
+    Args:
+        key: the pod.
+        store: tells whether the Go plugin wrote the directory.
+        now: epoch seconds.
+    """
+    go_plugin = store.written_by_go_plugin(key)
+    return PodRecord(
+        key.uid, key.namespace, "", created=now, phase="submitting", go_plugin=go_plugin
+    )
+
+
+def sooner(pod: PodRecord, grace_seconds: int | None) -> bool:
+    """Whether a repeated delete (`kubectl delete --grace-period=0`) leaves less time."""
+    before = pod.grace_seconds if pod.delete_grace_seconds is None else pod.delete_grace_seconds
+    return grace_seconds is not None and grace_seconds < before
+
+
 def requested(pod: PodRecord, now: float, grace_seconds: int | None) -> PodRecord:
     """The record with the intent to delete the pod."""
+    now = pod.delete_requested or now
     return msgspec.structs.replace(pod, delete_requested=now, delete_grace_seconds=grace_seconds)

@@ -12,15 +12,22 @@ class Housekeeper:
 
     Args:
         chores: what to do; each returns quickly when there is nothing to do.
+        name: of the thread.
         interval: seconds between two rounds when nobody wakes it.
     """
 
-    def __init__(self, chores: list[Callable[[], None]], *, interval: float = 1.0) -> None:
+    def __init__(
+        self,
+        chores: list[Callable[[], None]],
+        *,
+        name: str = "housekeeper",
+        interval: float = 1.0,
+    ) -> None:
         self._chores = chores
         self._interval = interval
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin."""

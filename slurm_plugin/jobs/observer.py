@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -20,11 +21,13 @@ from slurm_plugin.jobs.container_status import (
 from slurm_plugin.jobs.identity import PodKey
 from slurm_plugin.jobs.locks import PodLocks
 from slurm_plugin.jobs.record import ContainerRecord, Final, PodRecord
-from slurm_plugin.jobs.status import Observation, Sight, observe, of_this_run
+from slurm_plugin.jobs.same_job import SameJob
+from slurm_plugin.jobs.status import Life, Observation, Sight, life_of, observe, of_this_run
 from slurm_plugin.jobs.store import PodStore
 from slurm_plugin.jobs.tracker import Snapshot, Tracker
 from slurm_plugin.pods.manifest import Container, Pod
 from slurm_plugin.slurm.base import JobInfo
+from slurm_plugin.slurm.states import JobState
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class Observer:
         locks: one lock per pod.
         tracker: the picture of the queue.
         archive: accounting, for jobs that left it.
+        same_job: tells whether a job id still means the pod's job.
         clock: time.
         lost_after: seconds after which a job that nobody knows counts as lost.
     """
@@ -53,6 +57,7 @@ class Observer:
         locks: PodLocks,
         tracker: Tracker,
         archive: Archive,
+        same_job: SameJob,
         clock: Clock,
         lost_after: float,
     ) -> None:
@@ -60,6 +65,7 @@ class Observer:
         self._locks = locks
         self._tracker = tracker
         self._archive = archive
+        self._same_job = same_job
         self._clock = clock
         self._lost_after = lost_after
         self._strangers: OrderedDict[PodKey, float] = OrderedDict()
@@ -80,6 +86,34 @@ class Observer:
         observation = observe(requested, known, sight)
         self._keep(key, record, sight, observation)
         return _answer(record, pod, observation)
+
+    def settle(self, key: PodKey, snapshot: Snapshot) -> None:
+        """Decide the end of a pod whose job ended and which nobody asks about.
+
+        Args:
+            key: the pod.
+            snapshot: the queue; its job is tracked.
+
+        Raises:
+            BackendUnavailable: SLURM has not said anything about its job yet.
+        """
+        record = self._store.load(key)
+        if record is None or record.job_id is None or record.phase != "submitted":
+            return
+        if record.final is not None:
+            self._tracker.untrack(record.job_id)
+            return
+        job, lost = self._job(record, record.job_id, snapshot)
+        if not lost and life_of(job, all_ended=False) is not Life.ENDED:
+            return
+        sight = self._sight_of_job(key, record, record.containers, snapshot)
+        if record.containers:
+            known = frozenset(c.name for c in record.containers)
+            observation = observe(record.containers, known, sight)
+        else:
+            # Adopted: the containers are not known before somebody asks, the job's end is.
+            observation = Observation([], [], final=False)
+        self._keep(key, record, sight, observation)
 
     def unknown(self, key: PodKey, pod: Pod, *, certain: bool) -> PodStatus:
         """Status of a pod without a record.
@@ -106,27 +140,44 @@ class Observer:
         if record.job_id is None:
             waiting = "SLURM is being asked, or is away: the job is submitted when it answers"
             return Sight(None, {}, None, self._clock.now(), waiting=waiting)
-        job, lost = self._job(record, record.job_id)
+        self._tracker.track(record.job_id)
+        return self._sight_of_job(key, record, requested, self._tracker.current())
+
+    def _sight_of_job(
+        self,
+        key: PodKey,
+        record: PodRecord,
+        requested: Sequence[ContainerRecord],
+        snapshot: Snapshot,
+    ) -> Sight:
+        assert record.job_id is not None
+        job, lost = self._job(record, record.job_id, snapshot)
         script = read_pod(self._store, key)
         return Sight(
             job=job,
-            files=self._files(key, record.containers or requested, job),
+            files=self._files(key, record, record.containers or requested, job),
             script=of_this_run(script, job) if script else None,
             now=self._clock.now(),
             waiting=f"submitted as job {record.job_id}",
             lost=lost,
         )
 
-    def _job(self, record: PodRecord, job_id: int) -> tuple[JobInfo | None, str]:
+    def _job(
+        self, record: PodRecord, job_id: int, snapshot: Snapshot
+    ) -> tuple[JobInfo | None, str]:
         """SLURM's last word of the job, and a message when it is lost for good."""
-        self._tracker.track(job_id)
-        snapshot = self._tracker.current()
         job = snapshot.jobs.get(job_id)
         if job is not None:
-            return job, ""
+            return self._present_job(record, job)
         if job_id in snapshot.missing_since:
             return self._missing_job(record, job_id, snapshot)
         return self._unseen_job(record)
+
+    def _present_job(self, record: PodRecord, job: JobInfo) -> tuple[JobInfo | None, str]:
+        """The job that has the pod's id, unless SLURM forgot the pod's and gave its id again."""
+        if self._same_job.is_pods(record, job):
+            return job, ""
+        return None, f"job {job.job_id} was lost by SLURM, its id is now another job's"
 
     def _unseen_job(self, record: PodRecord) -> tuple[JobInfo | None, str]:
         """No query since the job was submitted: what was known before stands."""
@@ -147,12 +198,19 @@ class Observer:
         return record.last_job, ""
 
     def _files(
-        self, key: PodKey, containers: Sequence[ContainerRecord], job: JobInfo | None
+        self,
+        key: PodKey,
+        record: PodRecord,
+        containers: Sequence[ContainerRecord],
+        job: JobInfo | None,
     ) -> dict[str, ContainerFile]:
-        return {
+        files = {
             container.name: of_this_run(read_container(self._store, key, container), job)
             for container in containers
         }
+        if record.go_plugin and job is not None and job.state is JobState.RUNNING:
+            return _with_starts(containers, files, job.start_time)
+        return files
 
     def _keep(self, key: PodKey, record: PodRecord, sight: Sight, seen: Observation) -> None:
         """Store what must outlive a restart: the end, and SLURM's word when it changed state."""
@@ -179,6 +237,20 @@ class Observer:
             except StorageFailed as error:
                 _log.error("status not stored: %s", error, extra={"pod_uid": key.uid})
                 self._store.remember(changed)
+
+
+def _with_starts(
+    containers: Sequence[ContainerRecord], files: dict[str, ContainerFile], start: int | None
+) -> dict[str, ContainerFile]:
+    """The Go plugin's script notes no starts: what has its turn counts as begun with the job."""
+    first_open = next(
+        (c.name for c in containers if c.kind == "init" and not files[c.name].ended), None
+    )
+    begun = {c.name for c in containers if first_open in (None, c.name)}
+    return {
+        name: replace(file, started=start) if name in begun and not file.ended else file
+        for name, file in files.items()
+    }
 
 
 def requested_containers(pod: Pod) -> list[ContainerRecord]:

@@ -14,6 +14,8 @@ from slurm_plugin.jobs.files import Files
 from slurm_plugin.jobs.housekeeper import Housekeeper
 from slurm_plugin.jobs.locks import PodLocks
 from slurm_plugin.jobs.observer import Observer
+from slurm_plugin.jobs.reconciliation import Reconciler
+from slurm_plugin.jobs.same_job import SameJob
 from slurm_plugin.jobs.service import PodService
 from slurm_plugin.jobs.store import PodStore
 from slurm_plugin.jobs.submission import Submitter
@@ -47,6 +49,7 @@ class Plugin:
         """Begin the background work.
 
         Raises:
+            ConfigError: another plugin uses the data folder.
             StorageFailed: the data folder can't be used.
         """
         self.pods.start()
@@ -105,16 +108,33 @@ def build(
         locks=locks,
         tracker=tracker,
         archive=archive,
+        same_job=SameJob(backend),
         clock=clock,
         lost_after=settings.slurm.job_lost_after_seconds,
+    )
+    submitter = Submitter(backend, store, tracker, clock)
+    reaper = Reaper(backend, store, tracker, clock)
+    reconciler = Reconciler(
+        backend=backend,
+        store=store,
+        locks=locks,
+        submitter=submitter,
+        reaper=reaper,
+        observer=observer,
+        tracker=tracker,
+        clock=clock,
+        interval=settings.jobs.reconcile_seconds,
+        retain_seconds=settings.jobs.retain_finished_seconds,
+        orphans=settings.jobs.orphaned_jobs,
     )
     pods = PodService(
         settings=settings,
         store=store,
         locks=locks,
-        submitter=Submitter(backend, store, tracker, clock),
-        reaper=Reaper(backend, store, tracker, clock),
+        submitter=submitter,
+        reaper=reaper,
         observer=observer,
+        reconciler=reconciler,
         tracker=tracker,
         clock=clock,
     )

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from slurm_plugin.config.settings import Settings
-from slurm_plugin.errors import SlurmPluginError
+from slurm_plugin.errors import SlurmPluginError, StorageFailed
 from slurm_plugin.jobs import deletion, submission
 from slurm_plugin.jobs.clock import Clock
 from slurm_plugin.jobs.container_status import PodStatus
@@ -17,6 +17,7 @@ from slurm_plugin.jobs.housekeeper import Housekeeper
 from slurm_plugin.jobs.identity import PodKey, key_of
 from slurm_plugin.jobs.locks import PodLocks
 from slurm_plugin.jobs.observer import Observer
+from slurm_plugin.jobs.reconciliation import Reconciler
 from slurm_plugin.jobs.record import ContainerRecord, PodRecord, stored
 from slurm_plugin.jobs.store import PodStore
 from slurm_plugin.jobs.submission import Attempt, Submitter
@@ -26,7 +27,6 @@ from slurm_plugin.pods.manifest import CreateRequest, Pod
 
 _log = logging.getLogger(__name__)
 
-_TOMBSTONE_SECONDS = 7 * 86400
 _RECOVERY_PAUSE = 5.0
 
 
@@ -40,6 +40,7 @@ class PodService:
         submitter: brings pods to SLURM.
         reaper: ends them.
         observer: tells their status.
+        reconciler: compares records and queue.
         tracker: the picture of the queue.
         clock: time.
     """
@@ -53,6 +54,7 @@ class PodService:
         submitter: Submitter,
         reaper: Reaper,
         observer: Observer,
+        reconciler: Reconciler,
         tracker: Tracker,
         clock: Clock,
     ) -> None:
@@ -61,26 +63,43 @@ class PodService:
         self._submitter = submitter
         self._reaper = reaper
         self._observer = observer
+        self._reconciler = reconciler
         self._tracker = tracker
         self._clock = clock
         self._locks = locks
         # While SLURM hangs, creates wait for it; status and delete must still find a thread.
         self._waiting_creates = threading.BoundedSemaphore(settings.service.threads * 3 // 4)
-        self._housekeeper = Housekeeper([self._submit_kept, self._reap, observer.ask_archive])
+        self._housekeeper = Housekeeper([self._submit_kept, self._reap])
+        # Apart, since a slow sacct or a long queue must not hold up submissions and deletes.
+        self._archivist = Housekeeper([observer.ask_archive], name="archivist")
+        self._comparer = Housekeeper([self._reconcile], name="reconciler")
         self._recovered = threading.Event()
         self._closing = threading.Event()
 
     def start(self) -> None:
-        """Take up what an earlier run of the plugin left unfinished, in the background."""
+        """Take up what an earlier run of the plugin left unfinished, in the background.
+
+        Raises:
+            ConfigError: another plugin uses the data folder.
+            StorageFailed: it can't be used.
+        """
         self._store.prepare()
-        self._housekeeper.start()
+        self._store.claim()
+        for keeper in self.keepers():
+            keeper.start()
         threading.Thread(target=self._recover, name="recovery", daemon=True).start()
 
     def close(self) -> None:
         """End the background work; records hold what is unfinished."""
         self._closing.set()
-        self._housekeeper.close()
+        for keeper in self.keepers():
+            keeper.close()
         self._tracker.close()
+        self._store.release()
+
+    def keepers(self) -> tuple[Housekeeper, ...]:
+        """The background threads."""
+        return (self._housekeeper, self._archivist, self._comparer)
 
     def create(self, request: CreateRequest) -> PodRecord:
         """Make a pod's job, once, however often this is called.
@@ -102,7 +121,12 @@ class PodService:
             if self._store.buried(key):
                 _log.info("created after its delete: not submitted", extra={"pod_uid": key.uid})
                 return self._ghost(key)
-            translated = translate(request, self._settings, self._store.directory(key))
+            translated = translate(
+                request,
+                self._settings,
+                self._store.directory(key),
+                folder=self._store.folder_id,
+            )
             pod = self._accept(key, translated)
             return self._bring_in(key, pod, translated.spec.script)
 
@@ -131,21 +155,30 @@ class PodService:
 
         Raises:
             InvalidRequest: the pod has no proper namespace or UID.
-            StorageFailed: the intent can't be stored.
+            StorageFailed: the files of a pod without a record can't be removed.
         """
         key = key_of(pod.metadata)
         with self._locks.hold(key.uid):
-            known = self._store.load(key)
             self._store.bury(key)
+            known = self._known_for_delete(key)
             if known is None:
                 self._store.forget(key)
                 return
             grace = pod.metadata.deletion_grace_period_seconds if pod.metadata else None
-            if known.delete_requested is None:
-                self._store.save(deletion.requested(known, self._clock.now(), grace))
+            if known.delete_requested is None or deletion.sooner(known, grace):
+                # The client never repeats a delete, so a full disk is no excuse.
+                self._store.save_or_remember(deletion.requested(known, self._clock.now(), grace))
             self._submitter.drop(key)
             self._reaper.keep(key)
         self._housekeeper.wake()
+
+    def _known_for_delete(self, key: PodKey) -> PodRecord | None:
+        """The record, or one in its place when it is damaged: its job must end all the same."""
+        try:
+            return self._store.load(key)
+        except StorageFailed as error:
+            _log.error("deleted without its record: %s", error, extra={"pod_uid": key.uid})
+            return deletion.stand_in(key, self._store, self._clock.now())
 
     def recovered(self) -> bool:
         """Whether the data folder was looked through since the start."""
@@ -220,6 +253,9 @@ class PodService:
                     self._submit_one(key, attempt)
                 except SlurmPluginError as error:  # one pod's trouble must not hold up the others
                     self._submitter.put_off(key.uid, attempt, error)
+                except Exception as error:
+                    _log.exception("not submitted", extra={"pod_uid": key.uid})
+                    self._submitter.put_off(key.uid, attempt, error)
 
     def _submit_one(self, key: PodKey, attempt: Attempt) -> None:
         pod = self._store.load(key)
@@ -252,21 +288,11 @@ class PodService:
                 return
 
     def _recover_all(self) -> None:
-        for key in self._store.keys():  # noqa: SIM118 - not a dict
-            try:
-                self._recover_one(key)
-            except SlurmPluginError as error:
-                _log.error("not recovered: %s", error, extra={"pod_uid": key.uid})
-        self._store.exhume(self._clock.now() - _TOMBSTONE_SECONDS)
+        self._reconciler.take_up_all()
         self._recovered.set()
-        self._housekeeper.wake()
+        for keeper in self.keepers():
+            keeper.wake()
 
-    def _recover_one(self, key: PodKey) -> None:
-        with self._locks.hold(key.uid):
-            pod = self._store.load(key)
-            if pod is None:
-                return
-            if pod.delete_requested is not None:
-                self._reaper.keep(key)
-            elif pod.phase == "submitting":
-                self._submitter.keep(key, Attempt(doubtful=True))
+    def _reconcile(self) -> None:
+        if self._recovered.is_set():
+            self._reconciler.refresh()

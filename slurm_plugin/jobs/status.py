@@ -252,7 +252,7 @@ class _View:
         return Terminated(
             exit_code=code,
             reason=self._own_reason(file, code),
-            message=file.message or (self._where(code) if code else ""),
+            message=self._own_message(file, code),
             started_at=at(file.started) or self._job_start(),
             finished_at=at(file.finished) or self._job_finish(),
             signal=file.signal,
@@ -265,14 +265,16 @@ class _View:
             return verdict.reason(job)
         return file.reason or ("Error" if code else "Completed")
 
-    def _where(self, code: int) -> str:
+    def _own_message(self, file: ContainerFile, code: int) -> str:
         job = self._sight.job
-        if job is None:
-            return f"exit code {code}"
-        tail = f"on {job.nodes} (job {job.job_id})"
-        if _tells_why(job):
-            return f"exit code {code}; {verdict.story(job)}"
-        return f"exit code {code} {tail}"
+        if not code:
+            return file.message
+        own = file.message or f"exit code {code}"
+        if job is not None and _tells_why(job):
+            return f"{own}; {verdict.story(job)}"
+        if job is None or file.message:
+            return own
+        return f"{own} on {job.nodes} (job {job.job_id})"
 
     def _job_end(self, file: ContainerFile) -> Terminated:
         started = at(file.started) or self._job_start()

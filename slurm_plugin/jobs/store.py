@@ -13,6 +13,7 @@ from pathlib import Path
 from slurm_plugin.errors import StorageFailed
 from slurm_plugin.jobs import go_plugin, record
 from slurm_plugin.jobs.files import Files
+from slurm_plugin.jobs.folder import FolderLock, folder_id
 from slurm_plugin.jobs.identity import PodKey, key_of_directory
 from slurm_plugin.jobs.record import PodRecord
 from slurm_plugin.pods import layout
@@ -40,6 +41,14 @@ class PodStore:
         self._files = files
         self._cache: OrderedDict[str, PodRecord] = OrderedDict()
         self._guard = threading.Lock()
+        self._lock = FolderLock(self._root)
+        self._unwritten: set[PodKey] = set()
+        self._folder_id = ""
+
+    @property
+    def folder_id(self) -> str:
+        """What tells this data folder from others; empty before `prepare`."""
+        return self._folder_id
 
     def prepare(self) -> None:
         """Make the data folder.
@@ -53,6 +62,22 @@ class PodStore:
             raise StorageFailed(f"DataRootFolder {self._root}: {error.strerror}") from error
         if not self._files.exists(self._root / _TOMBSTONES):
             self._files.make_directory(self._root / _TOMBSTONES, exist_ok=True)
+        self._folder_id = folder_id(self._root, self._files)
+
+    def claim(self) -> None:
+        """Be the only plugin on this folder, until `release`.
+
+        Raises:
+            ConfigError: another one is.
+            StorageFailed: the lock can't be made.
+        """
+        self._lock.take()
+        # Two that started at once may both have made an id before: the file decides.
+        self._folder_id = folder_id(self._root, self._files)
+
+    def release(self) -> None:
+        """Let another plugin have the folder."""
+        self._lock.release()
 
     def directory(self, key: PodKey) -> Path:
         """The pod's directory, whether it exists or not."""
@@ -84,6 +109,17 @@ class PodStore:
         self._files.write(path, record.encode(pod))
         self.remember(pod)
 
+    def save_or_remember(self, pod: PodRecord) -> None:
+        """Write the record, or answer from memory while the disk can't take it.
+
+        For what must go on although the disk is full; a restart takes it up from the old record.
+        """
+        try:
+            self.save(pod)
+        except StorageFailed as error:
+            _log.error("record not stored, kept in memory: %s", error, extra={"pod_uid": pod.uid})
+            self.remember(pod)
+
     def fill(self, key: PodKey, plan: PodPlan, spec: JobSpec) -> None:
         """Make the pod's directory with everything but its record.
 
@@ -101,6 +137,17 @@ class PodStore:
         self._files.write(directory / layout.SCRIPT, spec.script.encode())
         if spec.uid is not None and spec.gid is not None:
             self._files.give(directory, spec.uid, spec.gid)
+
+    def adopt(self, key: PodKey, pod: PodRecord) -> None:
+        """Make a record for a job that has none, in whatever is left of its pod's directory.
+
+        Raises:
+            StorageFailed: it can't be written.
+        """
+        if not self._files.exists(self.directory(key)):
+            self._files.make_directory(self.directory(key), exist_ok=True)
+        self.save(pod)
+        self.settle(key)
 
     def settle(self, key: PodKey) -> None:
         """Make a new directory and the names in it durable: power may fail after the answer.
@@ -130,15 +177,28 @@ class PodStore:
         self._files.remove_tree(self.directory(key))
 
     def bury(self, key: PodKey) -> None:
-        """Note that the pod was deleted, so that a late create submits nothing."""
-        self._files.write(self._root / _TOMBSTONES / key.directory_name, b"")
+        """Note that the pod was deleted, so that a late create submits nothing.
+
+        What the disk can't take now (it may be full) is kept in memory and tried again: nobody
+        repeats a delete.
+        """
+        try:
+            self._files.write(self._root / _TOMBSTONES / key.directory_name, b"")
+        except StorageFailed as error:
+            _log.error("delete not noted on disk yet: %s", error, extra={"pod_uid": key.uid})
+            self._unwritten.add(key)
+        else:
+            self._unwritten.discard(key)
 
     def buried(self, key: PodKey) -> bool:
         """Whether the pod was deleted before."""
-        return self._files.exists(self._root / _TOMBSTONES / key.directory_name)
+        noted = self._root / _TOMBSTONES / key.directory_name
+        return key in self._unwritten or self._files.exists(noted)
 
-    def exhume(self, older_than: float) -> None:
-        """Drop the notes of pods that were deleted before this time (epoch seconds)."""
+    def tend_tombstones(self, older_than: float) -> None:
+        """Write what could not be written; drop notes from before this time (epoch seconds)."""
+        for key in list(self._unwritten):
+            self.bury(key)
         for name in self._files.names(self._root / _TOMBSTONES):
             path = self._root / _TOMBSTONES / name
             try:
@@ -146,6 +206,10 @@ class PodStore:
                     self._files.remove(path)
             except FileNotFoundError:
                 continue
+
+    def written_by_go_plugin(self, key: PodKey) -> bool:
+        """Whether the pod's directory has the Go plugin's files."""
+        return self._files.exists(self.directory(key) / layout.GO_JOB_ID)
 
     def keys(self) -> Iterator[PodKey]:
         """All pods that have a directory."""

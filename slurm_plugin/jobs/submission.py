@@ -15,11 +15,11 @@ import msgspec
 from slurm_plugin.errors import (
     BackendUnavailable,
     InvalidRequest,
-    SlurmPluginError,
     SlurmRefused,
     StorageFailed,
     UnexpectedAnswer,
 )
+from slurm_plugin.jobs import mark
 from slurm_plugin.jobs import record as records
 from slurm_plugin.jobs.clock import Clock
 from slurm_plugin.jobs.identity import PodKey
@@ -31,6 +31,7 @@ from slurm_plugin.slurm.base import Backend, JobInfo
 
 _log = logging.getLogger(__name__)
 
+REFUSALS = (SlurmRefused, InvalidRequest)
 SETTLE_SECONDS = 3.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
@@ -77,6 +78,11 @@ class Submitter:
         with self._guard:
             self._kept.pop(key, None)
 
+    def keeps(self, key: PodKey) -> bool:
+        """Whether the pod is kept."""
+        with self._guard:
+            return key in self._kept
+
     def due(self) -> list[tuple[PodKey, Attempt]]:
         """Kept pods whose next try has come."""
         now = self._clock.monotonic()
@@ -118,8 +124,12 @@ class Submitter:
             attempt.doubtful = attempt.doubtful or error.outcome_unknown
             self.put_off(pod.uid, attempt, error)
             return pod
-        except UnexpectedAnswer as error:
-            # Whatever SLURM meant to say, it may have made the job.
+        except REFUSALS:
+            raise
+        except Exception as error:
+            # An answer that was not understood, or a defect of ours: SLURM may have made the job.
+            if not isinstance(error, UnexpectedAnswer):
+                _log.exception("submission failed in an unforeseen way", extra={"pod_uid": pod.uid})
             attempt.doubtful = True
             self.put_off(pod.uid, attempt, error)
             return pod
@@ -173,7 +183,7 @@ class Submitter:
         self._tracker.track(job_id)
         return submitted
 
-    def put_off(self, uid: str, attempt: Attempt, error: SlurmPluginError) -> None:
+    def put_off(self, uid: str, attempt: Attempt, error: Exception) -> None:
         """Try again later, and later with every failure."""
         attempt.absent_since = None
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt.failures)
@@ -182,16 +192,17 @@ class Submitter:
         _log.warning("not submitted yet: %s", error, extra={"pod_uid": uid})
 
 
-def refused(pod: PodRecord, error: SlurmPluginError) -> PodRecord:
+def refused(pod: PodRecord, error: Exception) -> PodRecord:
     """The record of a pod that SLURM refused after its create had been answered."""
     return msgspec.structs.replace(pod, phase="refused", message=str(error))
 
 
-REFUSALS = (SlurmRefused, InvalidRequest)
-
-
 def is_ours(pod: PodRecord, job: JobInfo) -> bool:
     """Whether a job carries the pod's mark: our comment, or the Go plugin's job name."""
-    if pod.spec is None:
+    if pod.spec is not None:
+        return job.comment == pod.spec.comment
+    if pod.go_plugin:
         return job.name == pod.uid
-    return job.comment == pod.spec.comment
+    # The record was damaged and is made up: the comment must name this very pod.
+    found = mark.parse(job.comment)
+    return found is not None and found.key == PodKey(pod.namespace, pod.uid)

@@ -106,6 +106,11 @@ class Tracker:
                 self._changed.wait_for(lambda: not self._refreshing, timeout=self._wait_seconds)
             return self._snapshot
 
+    def latest(self) -> Snapshot:
+        """The snapshot as it is; asks nobody."""
+        with self._changed:
+            return self._snapshot
+
     def healthy(self) -> bool:
         """Whether the last query, if any, was answered."""
         return self._consecutive_failures == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slurm_plugin.config.settings import Settings
 from slurm_plugin.errors import InvalidRequest
+from slurm_plugin.jobs import mark
 from slurm_plugin.pods import layout
 from slurm_plugin.pods.manifest import CreateRequest
 from slurm_plugin.pods.plan import PodPlan, plan_pod
@@ -15,9 +16,6 @@ from slurm_plugin.slurm import options
 from slurm_plugin.slurm.base import JobSpec
 from slurm_plugin.slurm.commands.directives import script_directives
 from slurm_plugin.slurm.options import values
-
-# The mark by which jobs of this plugin are known: reconciliation and cancel rely on it.
-MARK = "slurm-plugin pod "
 
 _SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FALLBACK_WORK_DIR = "/tmp"  # noqa: S108 - the job's working directory on the node, not a file
@@ -31,13 +29,16 @@ class TranslatedPod:
     spec: JobSpec
 
 
-def translate(request: CreateRequest, settings: Settings, directory: Path) -> TranslatedPod:
+def translate(
+    request: CreateRequest, settings: Settings, directory: Path, *, folder: str = ""
+) -> TranslatedPod:
     """Translate a pod; touches nothing.
 
     Args:
         request: what the client sent.
         settings: the plugin's settings.
         directory: the pod's directory, absolute; need not exist.
+        folder: id of the data folder, for the job's mark.
 
     Raises:
         InvalidRequest: the pod can't become a job; the message names the field.
@@ -47,7 +48,7 @@ def translate(request: CreateRequest, settings: Settings, directory: Path) -> Tr
     uid, gid = _identity(plan, settings)
     spec = JobSpec(
         name=plan.uid,
-        comment=f"{MARK}{plan.namespace}/{plan.name} {plan.uid}",
+        comment=mark.comment(plan.namespace, plan.name, plan.uid, folder),
         script="",
         output=str(directory / layout.JOB_OUTPUT),
         work_dir=str(directory) if shared else _FALLBACK_WORK_DIR,
@@ -65,9 +66,10 @@ def _merged_options(plan: PodPlan, settings: Settings) -> tuple[options.SbatchOp
     """Flavor, then annotation, then pod: the later one wins (Go plugin's order of strength)."""
     denied = settings.slurm.denied_options
     flavor = options.parse_words(plan.flavor_flags)
-    annotation = options.parse_text(plan.annotation_flags)
+    source = "annotation slurm-job.vk.io/flags"
+    annotation = options.parse_text(plan.annotation_flags, source)
     options.refuse_owned(flavor, (), source="flavor")
-    options.refuse_owned(annotation, denied, source="annotation slurm-job.vk.io/flags")
+    options.refuse_owned(annotation, denied, source)
     merged = options.merge(plan.default_options, flavor, annotation)
     return options.merge(merged, _not_longer(plan.pod_options, merged))
 

@@ -60,7 +60,7 @@ class Follower:
         wait, looks_after_end = _SHORTEST_WAIT, 0
         while not self._gone():
             # Asked before the look: what is written before the end is seen by the look.
-            over = self._source.over()
+            over = self._source.over(self._clock.now())
             before = self._progress
             yield from self._look()
             grew = self._progress != before

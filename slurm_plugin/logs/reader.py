@@ -1,5 +1,6 @@
 """Answers log requests: the one entrance of this room."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
@@ -17,9 +18,9 @@ from slurm_plugin.logs.source import LogSource, source_of
 from slurm_plugin.logs.stamps import Stamper
 from slurm_plugin.logs.stream import LogStream
 
-# Less than what waitress takes at once (outbuf_high_watermark, 16 MiB): longer answers to slow
-# clients hold a thread.
-_SHORT_ANSWER = 8 << 20
+# Less than what the server takes at once (`slurm_plugin.server`): longer answers to slow clients
+# hold a thread.
+_SHORT_ANSWER = 2 << 20
 LONG_READS = 16
 
 
@@ -38,6 +39,11 @@ class LogReader:
         self._clock = clock or SystemClock()
         self.followers = Slots(settings.service.log_followers, "followers of logs")
         self.long_reads = Slots(LONG_READS, "long logs being read")
+        self._ending = threading.Event()
+
+    def end_followers(self) -> None:
+        """The service stops: all that follow get what there is, and end; for other threads."""
+        self._ending.set()
 
     def open(self, request: LogRequest, gone: Callable[[], bool]) -> LogStream:
         """The answer to a request; empty when pod, container or file are not known.
@@ -61,7 +67,7 @@ class LogReader:
 
     def _follow(self, source: LogSource, query: LogQuery, gone: Callable[[], bool]) -> LogStream:
         slot = self.followers.take()
-        follower = Follower(source, query, self._clock, gone)
+        follower = Follower(source, query, self._clock, lambda: gone() or self._ending.is_set())
         chunks = limited(self._followed(source, query, follower), query.limit)
         return LogStream(chunks, follower.close, slot.release)
 
@@ -99,7 +105,7 @@ class LogReader:
         whole = _whole(query)
         wanted = whole and self._job_output == "after"
         shown = whole and self._job_output == "before"
-        if wanted or (not shown and (empty or whole) and source.never_started()):
+        if wanted or (not shown and (empty or whole) and source.never_started(self._clock.now())):
             yield from _job_output(source, query)
 
 

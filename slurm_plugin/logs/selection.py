@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from slurm_plugin.logs.index import NANOSECONDS, Readable, bytes_before
 from slurm_plugin.logs.query import LogQuery
 
-PIECE = 1 << 18
+PIECE = 1 << 20
 _BACKWARDS = 1 << 16
 
 

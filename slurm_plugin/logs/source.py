@@ -11,6 +11,9 @@ from slurm_plugin.logs.files import LogFile, open_log
 from slurm_plugin.logs.query import LogQuery
 from slurm_plugin.pods import layout
 
+# The Virtual Kubelet asks for each pod's status every few seconds.
+_WORD_OF_SLURM_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class LogSource:
@@ -59,21 +62,27 @@ class LogSource:
         """What SLURM and the batch script wrote themselves."""
         return open_log(self.directory, layout.JOB_OUTPUT)
 
-    def over(self) -> bool:
-        """Whether the container ended, or its pod did."""
+    def over(self, now: float) -> bool:
+        """Whether the container ended, or its pod did, at `now` (epoch seconds).
+
+        What SLURM stopped may run again (requeue): then SLURM's word is waited for, unless nobody
+        asks for it.
+        """
         record = self.store.load(self.query.pod)
         if record is None or record.final is not None or record.phase == "refused":
             return True
-        if self._state().ended:
-            return True
-        pod = read_pod(self.store, self.query.pod)
-        return pod is not None and of_this_run(pod, record.last_job).finished is not None
+        pod = of_this_run(read_pod(self.store, self.query.pod) or ContainerFile(), record.last_job)
+        state = self._state()
+        if pod.stopped is not None and record.delete_requested is None:
+            ends = [end for end in (state.finished, pod.finished) if end is not None]
+            return bool(ends) and now - min(ends) > _WORD_OF_SLURM_SECONDS
+        return state.ended or pod.finished is not None
 
-    def never_started(self) -> bool:
+    def never_started(self, now: float) -> bool:
         """Whether the container is over without ever having run (False for previous runs)."""
         if self.query.previous or self._state().started is not None:
             return False
-        return self.over() and not (self.without_start_times and self._has_log())
+        return self.over(now) and not (self.without_start_times and self._has_log())
 
     def _has_log(self) -> bool:
         log = self.open()

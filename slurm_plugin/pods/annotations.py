@@ -10,11 +10,13 @@ from slurm_plugin.pods.quoting import checked, shown, split_words
 
 PREFIX = "slurm-job.vk.io/"
 LAUNCHERS = ("mpiexec", "srun", "none")
+RESTART_POLICIES = ("never", "honour")
 _WSTUNNEL = "interlink.eu/wstunnel-client-commands"
 _POD_IP = "interlink.eu/pod-ip"
 _KNOWN = (
     "flags", "flavor", "image-root", "pre-exec", "mpi-flags", "launcher", "singularity-commands",
     "singularity-mounts", "singularity-options", "enroot-mounts", "enroot-options",
+    "restart-policy",
 )  # fmt: skip
 _MESH_START = "cat <<'EOFMESH' > $TMPDIR/mesh.sh\n"
 _MESH_END = "\nEOFMESH"
@@ -29,6 +31,7 @@ class Annotations:
         mesh_script: the client's wrapper that runs its arguments inside a network namespace.
         tunnel: shell text of the tunnel client.
         launcher: `mpiexec`, `srun` or `none`.
+        restart_policy: `never` or `honour`, the config's where the pod says nothing.
         notes: unknown annotations, with suggestions.
     """
 
@@ -44,6 +47,7 @@ class Annotations:
     commands: tuple[str, ...]
     mounts: tuple[str, ...]
     options: tuple[str, ...]
+    restart_policy: str
     notes: tuple[str, ...]
 
 
@@ -69,6 +73,7 @@ def read_annotations(given: Mapping[str, str], settings: PodSettings) -> Annotat
         commands=_words(given, "singularity-commands") if runtime == "singularity" else (),
         mounts=_words(given, f"{runtime}-mounts") if spliced else (),
         options=_words(given, f"{runtime}-options") if spliced else (),
+        restart_policy=_restart_policy(given, settings),
         notes=_unknown(given),
     )
 
@@ -96,6 +101,14 @@ def _launcher(given: Mapping[str, str], settings: PodSettings) -> str:
     if launcher not in LAUNCHERS:
         raise InvalidRequest(f"annotation {name}: {shown(launcher)} is none of {LAUNCHERS}")
     return launcher
+
+
+def _restart_policy(given: Mapping[str, str], settings: PodSettings) -> str:
+    name = PREFIX + "restart-policy"
+    policy = given.get(name, settings.restart_policy)
+    if policy not in RESTART_POLICIES:
+        raise InvalidRequest(f"annotation {name}: {shown(policy)} is none of {RESTART_POLICIES}")
+    return policy
 
 
 def _without_mesh(text: str) -> tuple[str, str]:

@@ -7,7 +7,9 @@ from slurm_plugin.pods.launches import PodContext
 from slurm_plugin.pods.quoting import quote, quoted_words
 
 
-def before_containers(context: PodContext, notes: Sequence[str]) -> list[str]:
+def before_containers(
+    context: PodContext, notes: Sequence[str], run_as_uid: int | None
+) -> list[str]:
     """Lines of the function `sp_before_containers`.
 
     The order: notes, Tsocks, POD_IP, CommandPrefix, tunnel client, pre-exec. Shell text of the
@@ -18,9 +20,15 @@ def before_containers(context: PodContext, notes: Sequence[str]) -> list[str]:
     directory = quote(context.directory, "DataRootFolder")
     lines = [f"export workingPath={directory} SANDBOX={directory}"]
     lines += [f"printf '%s\\n' {quote('note: ' + note, 'notes')}" for note in notes]
+    if run_as_uid is not None:
+        # A plugin that isn't root runs every pod as itself; only the job knows.
+        words = f"note: the pod asks for user {run_as_uid}, its job runs as"
+        lines.append(
+            f"((EUID == {run_as_uid})) || printf '%s %s\\n' {quote(words, 'notes')} \"$EUID\""
+        )
     if settings.tsocks:
-        words = (settings.tsocks_path, settings.tsocks_login_node)
-        lines.append(f"sp_tsocks {quoted_words(words, 'Tsocks')}")
+        proxy = (settings.tsocks_path, settings.tsocks_login_node)
+        lines.append(f"sp_tsocks {quoted_words(proxy, 'Tsocks')}")
     if settings.registry_auth_file:
         file = quote(settings.registry_auth_file, "RegistryAuthFile")
         lines.append(f"export APPTAINER_AUTH_FILE={file} REGISTRY_AUTH_FILE={file}")

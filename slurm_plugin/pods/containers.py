@@ -11,6 +11,8 @@ from slurm_plugin.pods.quoting import shown
 Kind = Literal["init", "sidecar", "app"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LONGEST_SUBDOMAIN = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,17 @@ class PlacedContainer:
     def name(self) -> str:
         """Name, unique in the pod."""
         return self.container.name
+
+
+def check_subdomain(name: str, field: str) -> str:
+    """A name by Kubernetes' rule for pods (RFC 1123 subdomain).
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if len(name) > _LONGEST_SUBDOMAIN or not _SUBDOMAIN.fullmatch(name):
+        raise InvalidRequest(f"{field}: {shown(name)} is not a name (RFC 1123 subdomain)")
+    return name
 
 
 def check_label(name: str, field: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from slurm_plugin.config.settings import Flavor, PodSettings
 from slurm_plugin.pods.quoting import shown
+from slurm_plugin.slurm.base import SbatchOption
 
 _GPU_COUNT = re.compile(r"--(?:gres=gpu(?::[^:,=\s]+)?:|gpus=(?:[^:,=\s]+:)?)([0-9]+)")
 _GRES_OPTION = re.compile(r"(?:^|\s)['\"]?(?:--gres(?:[=\s]|$)|--gpus|-G)")
@@ -32,6 +33,21 @@ def choose_flavor(
 def speaks_of_gres(flags: Iterable[str]) -> bool:
     """Whether sbatch options (words or text) ask for GPUs or other generic resources."""
     return any(_GRES_OPTION.search(text) for text in flags)
+
+
+def with_gpu_count(flavor: Flavor | None, gpus: int) -> SbatchOption | None:
+    """The flavor's GPU option with the pod's own count; None where they agree or it has none.
+
+    The kind of GPU is the flavor's to choose, the number is the pod's: a pod never gets fewer
+    than it asks for.
+    """
+    for flag in flavor.slurm_flags if flavor else ():
+        count = _GPU_COUNT.match(flag)
+        if count is not None and int(count[1]) != gpus:
+            option = f"{flag[: count.start(1)]}{gpus}{flag[count.end(1) :]}"
+            name, _, value = option.removeprefix("--").partition("=")
+            return SbatchOption(name, value)
+    return None
 
 
 def _for_gpus(settings: PodSettings, gpus: int) -> Flavor | None:

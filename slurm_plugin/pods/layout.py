@@ -21,7 +21,8 @@ is written whole (temporary name, then rename) by the batch script at every chan
 | `message` | one line for people, e.g. the last probe failure or why it never started |
 
 `pod.state` has the keys `job`, `requeue`, `node` (host name), `started`, `stopped` (SLURM or a
-delete sent TERM), `finished`, `exit` of the batch script itself. State files of an earlier requeue are told by `requeue` and `job`.
+delete sent TERM), `finished`, `exit` of the batch script itself. State files of an earlier requeue
+are told by `requeue` and `job`.
 
 `run-<name>.index` grows while a container writes: one `<bytes> <epoch seconds>` a line says that
 the log had that many bytes at that time; log timestamps come from it.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from slurm_plugin.config.settings import Flavor, PodSettings
 from slurm_plugin.errors import InvalidRequest
 from slurm_plugin.pods.annotations import Annotations, read_annotations
-from slurm_plugin.pods.containers import Kind, placed_containers
+from slurm_plugin.pods.containers import Kind, check_subdomain, placed_containers
 from slurm_plugin.pods.files import PlannedFile, planned_files
-from slurm_plugin.pods.flavors import choose_flavor, speaks_of_gres
+from slurm_plugin.pods.flavors import choose_flavor, speaks_of_gres, with_gpu_count
 from slurm_plugin.pods.launches import ContainerLaunch, PodContext, container_launches
 from slurm_plugin.pods.manifest import CreateRequest, ObjectMeta, PodSpec
 from slurm_plugin.pods.notes import pod_notes
@@ -26,6 +26,10 @@ __all__ = ["PlannedContainer", "PlannedFile", "PodPlan", "plan_pod"]
 
 _DEFAULT_GRACE_SECONDS = 30
 _LONGEST_SECONDS = 2**31 - 1
+# The last files are written in it; `sp_limit_margin_seconds` of the library.
+_LIMIT_MARGIN_SECONDS = 5
+# SLURM keeps it in 16 bits.
+_LONGEST_WARNING_SECONDS = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def plan_pod(
         *(note for launch in launches for note in launch.notes),
     )
     grace = _grace_seconds(spec)
+    uid, gid = run_as(spec, placed, flavor)
     parts = ScriptParts(
         context=context,
         launches=launches,
@@ -115,8 +120,8 @@ def plan_pod(
         grace_seconds=grace,
         job_script=bool(request.job_script),
         notes=notes,
+        run_as_uid=uid,
     )
-    uid, gid = run_as(spec, placed, flavor)
     return PodPlan(
         namespace=metadata.namespace or "",
         name=metadata.name or "",
@@ -127,7 +132,7 @@ def plan_pod(
         run_as_gid=gid,
         files=files if shared_fs else (),
         directories=directories if shared_fs else (),
-        default_options=default_options(settings, flavor),
+        default_options=(*default_options(settings, flavor), _warning(grace)),
         flavor_flags=flavor.slurm_flags if flavor else (),
         annotation_flags=annotations.flags,
         pod_options=_pod_options(spec, settings, resources, flavor, annotations),
@@ -142,6 +147,7 @@ def _parts(request: CreateRequest) -> tuple[ObjectMeta, PodSpec]:
         raise InvalidRequest("pod.metadata: missing")
     if pod.spec is None:
         raise InvalidRequest("spec: missing")
+    check_subdomain(pod.metadata.name or "unnamed", "metadata.name")
     return pod.metadata, pod.spec
 
 
@@ -158,6 +164,15 @@ def _grace_seconds(spec: PodSpec) -> int:
     return grace
 
 
+def _warning(grace: int) -> SbatchOption:
+    """SLURM tells the script that the time limit is near, so that containers end by themselves.
+
+    Not TERM, which a delete sends: this warning may come a minute early, and then waits.
+    """
+    seconds = min(grace + _LIMIT_MARGIN_SECONDS, _LONGEST_WARNING_SECONDS)
+    return SbatchOption("signal", f"B:USR1@{seconds}")
+
+
 def _planned(launches: Sequence[ContainerLaunch]) -> tuple[PlannedContainer, ...]:
     return tuple(
         PlannedContainer(one.placed.name, one.placed.kind, one.launch.image.name)
@@ -172,8 +187,13 @@ def _pod_options(
     flavor: Flavor | None,
     annotations: Annotations,
 ) -> tuple[SbatchOption, ...]:
-    flags = (*(flavor.slurm_flags if flavor else ()), annotations.flags)
-    options = pod_options(resources, settings.gpu_types, gres_given=speaks_of_gres(flags))
+    by_annotation = speaks_of_gres((annotations.flags,))
+    by_flavor = flavor is not None and speaks_of_gres(flavor.slurm_flags)
+    options = pod_options(resources, settings.gpu_types, gres_given=by_annotation or by_flavor)
+    gpus = _gpu_count(resources)
+    more = with_gpu_count(flavor, gpus) if gpus and not by_annotation else None
+    if more is not None:
+        options = (*options, more)
     deadline = spec.active_deadline_seconds
     if deadline is None:
         return options

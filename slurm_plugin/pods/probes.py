@@ -17,6 +17,7 @@ from slurm_plugin.pods.manifest import (
     Probe,
     TcpSocketAction,
 )
+from slurm_plugin.pods.quoting import shown
 
 # The job's own node, where a pod would have its address; as a number, since looking up a name
 # costs more than the probe.
@@ -121,7 +122,7 @@ def _exec_command(index: int, command: list[str] | None, field: str) -> str:
 def _http_command(action: HttpGetAction, ports: list[ContainerPort], field: str) -> str:
     scheme = (action.scheme or "HTTP").upper()
     if scheme not in {"HTTP", "HTTPS"}:
-        raise InvalidRequest(f"{field}.scheme: {scheme!r} is neither HTTP nor HTTPS")
+        raise InvalidRequest(f"{field}.scheme: {shown(scheme)} is neither HTTP nor HTTPS")
     host = _host(action.host, field)
     port = _port(action.port, ports, field)
     path = action.path or "/"
@@ -174,7 +175,7 @@ def _port(port: int | str, ports: list[ContainerPort], field: str) -> int:
     if isinstance(port, str) and port.isascii() and port.isdecimal():
         port = int(port)
     if isinstance(port, str):
-        raise InvalidRequest(f"{name}: the container has no port named {port!r}")
+        raise InvalidRequest(f"{name}: the container has no port named {shown(port)}")
     if not 0 < port <= _HIGHEST_PORT:
         raise InvalidRequest(f"{name}: {port} is not between 1 and {_HIGHEST_PORT}")
     return port
@@ -182,4 +183,4 @@ def _port(port: int | str, ports: list[ContainerPort], field: str) -> int:
 
 def _require(pattern: re.Pattern[str], value: str, field: str, remedy: str) -> None:
     if not pattern.fullmatch(value):
-        raise InvalidRequest(f"{field}: {value!r}: {remedy}")
+        raise InvalidRequest(f"{field}: {shown(value)}: {remedy}")

@@ -35,6 +35,7 @@ class ScriptParts:
     grace_seconds: int
     job_script: bool
     notes: Sequence[str]
+    run_as_uid: int | None = None
 
 
 def script_body(parts: ScriptParts) -> str:
@@ -47,7 +48,7 @@ def script_body(parts: ScriptParts) -> str:
         _LINTER_LINE,
         *_data(parts),
         *_unpack(parts),
-        *before_containers(parts.context, parts.notes),
+        *before_containers(parts.context, parts.notes, parts.run_as_uid),
         *_after_containers(parts),
     ]
     for one in parts.launches:
@@ -81,7 +82,7 @@ def _max_log_bytes(settings: PodSettings) -> int:
 
 
 def _restart_policy(context: PodContext) -> str:
-    if context.settings.restart_policy == "never":
+    if context.annotations.restart_policy == "never":
         return "Never"
     policy = context.spec.restart_policy or "Always"
     if policy not in ("Always", "OnFailure", "Never"):

@@ -104,7 +104,9 @@ def fill(backend: Backend, jobs: int) -> list[int]:
     return [backend.submit(job_spec()) for _ in range(jobs)]
 
 
-def bench(name: str, backend: Backend, ids: Sequence[int], options: argparse.Namespace) -> Iterable[Figure]:
+def bench(
+    name: str, backend: Backend, ids: Sequence[int], options: argparse.Namespace
+) -> Iterable[Figure]:
     """All figures of one backend."""
     made: list[int] = []
     backend.query(ids[:1])  # the worker and its libraries are loaded

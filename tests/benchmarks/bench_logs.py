@@ -77,9 +77,7 @@ def pod_with_log(folder: Path, mib: int) -> tuple[PodStore, Path]:
     store.prepare()
     directory = store.directory(KEY)
     directory.mkdir()
-    store.save(
-        record_of(phase="submitted", job_id=7, containers=[ContainerRecord("main", "app")])
-    )
+    store.save(record_of(phase="submitted", job_id=7, containers=[ContainerRecord("main", "app")]))
     log = directory / "run-main.out"
     block = (_LINE * (_MIB // len(_LINE) + 1))[:_MIB]
     with log.open("wb") as stream:

@@ -13,6 +13,13 @@ from tests.cluster.client import Client
 SERVICE = "/usr/local/bin/cluster-service"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever stops daemons or nodes runs alone."""
+    for item in items:
+        if "daemons" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.serial)
+
+
 @pytest.fixture
 def client() -> Client:
     return Client()

@@ -160,5 +160,6 @@ def test_what_is_not_the_users_to_set_is_refused(client: Client, image: str, fla
     sent = held(image, flags)
     answer = client.create(sent)
     assert 400 <= answer.status < 500, answer.text
+    assert answer.text.startswith("annotation slurm-job.vk.io/flags: ")
     assert len(answer.text.strip().splitlines()) == 1
     assert jobs_of(sent) == []

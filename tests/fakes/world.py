@@ -56,8 +56,8 @@ class World:
 
     def directories(self) -> list[str]:
         """Names of the pods' directories."""
-        return sorted(path.name for path in self.root.iterdir() if path.name != ".deleted")
+        return sorted(path.name for path in self.root.iterdir() if path.name[0] != ".")
 
     def _chores(self) -> list[Callable[[], None]]:
-        keepers = (self.plugin.pods._housekeeper, self.plugin.capacity_keeper)
+        keepers = (*self.plugin.pods.keepers(), self.plugin.capacity_keeper)
         return [chore for keeper in keepers for chore in keeper._chores]

@@ -30,6 +30,7 @@ PARTS = (
     "probes.bash",
     "hooks.bash",
     "stopping.bash",
+    "limit.bash",
     "main.bash",
 )
 

@@ -52,6 +52,8 @@ sp_explain_end() {
     sp_message[i]=$(tail -n 1 -- "${sp_stem[i]}.out" 2>/dev/null)
   elif ((code == 137)) && sp_oom_happened; then
     sp_reason[i]=OOMKilled sp_message[i]='killed by the kernel: out of memory'
+  elif ((sp_limit_reached)); then
+    sp_reason[i]=DeadlineExceeded
   fi
 }
 

@@ -6,6 +6,7 @@ sp_main() {
   set -u
   sp_declare
   trap 'sp_term_asked=1' TERM
+  trap 'sp_limit_asked=1' USR1
   sp_unpack || exit
   sp_name_files
   sp_claim
@@ -31,11 +32,13 @@ sp_declare() {
   sp_probe_pid=() sp_probe_failures=() sp_probe_successes=() sp_probe_good=() sp_probe_due=()
   sp_probe_began=()
   sp_next=0 sp_result=0 sp_pod_stopping=0 sp_pod_deadline=0 sp_term_asked=0 sp_busy=0
+  sp_limit_asked=0 sp_limit_at='' sp_limit_reached=0
   sp_indexed_at=0 sp_pod_stopped='' sp_pod_finished='' sp_pod_exit=''
 }
 
 sp_install_traps() {
   trap 'sp_term_asked=1' TERM
+  trap 'sp_limit_asked=1' USR1
   trap 'sp_on_exit $?' EXIT
 }
 
@@ -59,6 +62,7 @@ sp_supervise() {
   while :; do
     sp_read_clock
     sp_busy=0
+    sp_obey_limit
     sp_obey_term
     sp_advance
     for i in "${!sp_names[@]}"; do
@@ -139,7 +143,7 @@ sp_is_over() {
 }
 
 sp_on_exit() {
-  trap '' TERM
+  trap '' TERM USR1
   trap - EXIT
   sp_kill_all
   if declare -F sp_after_containers >/dev/null; then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Stopping containers: preStop, then TERM to the process group, KILL when the grace is over.
+# Stopping containers: preStop, then TERM, KILL to the process group when the grace is over.
 
 # sp_stop_pod: at TERM (delete, time limit), or after a failed init container.
 sp_stop_pod() {
@@ -37,9 +37,11 @@ sp_end_in_backoff() {
   sp_finish "$i"
 }
 
+# To the container's first process only, as in Kubernetes: runtimes pass it on, so that a container
+# whose whole group got it would get it twice.
 sp_send_term() {
   sp_term_sent[$1]=1
-  sp_signal_group TERM "${sp_pid[$1]}"
+  kill -s TERM -- "${sp_pid[$1]}" 2>/dev/null || :
 }
 
 # sp_watch_stop I: in every round while the container stops.

@@ -10,6 +10,7 @@ from slurm_plugin.errors import BackendUnavailable, UnexpectedAnswer
 from slurm_plugin.slurm.base import Backend, BackendInfo, JobInfo, JobSpec, NodeInfo
 from slurm_plugin.slurm.commands.backend import CommandsBackend
 from slurm_plugin.slurm.native import capi
+from slurm_plugin.slurm.native.rows import Decoder
 from slurm_plugin.slurm.native.workers import Worker
 from slurm_plugin.slurm.options import native_arguments, unmapped_options
 
@@ -37,6 +38,7 @@ class PyslurmBackend:
         self._make_commands = commands
         self._commands: Backend | None = None
         self._guard = threading.Lock()
+        self._decoder = Decoder()
 
     @property
     def name(self) -> str:
@@ -59,7 +61,10 @@ class PyslurmBackend:
 
     def query(self, job_ids: Collection[int]) -> Mapping[int, JobInfo]:
         """State of these jobs."""
-        return self._read(capi.query, tuple(job_ids)) if job_ids else {}
+        if not job_ids:
+            return {}
+        answer = self._read(capi.query_rows, tuple(job_ids))
+        return answer if isinstance(answer, dict) else self._decoder.jobs(answer)
 
     def lookup(self, job_id: int) -> JobInfo | None:
         """One job with name and comment."""
@@ -80,7 +85,8 @@ class PyslurmBackend:
 
     def cancel(self, job_ids: Collection[int]) -> None:
         """Cancel; jobs that ended or are unknown are not an error."""
-        self._write(capi.cancel, tuple(job_ids))
+        if job_ids:
+            self._write(capi.cancel, tuple(job_ids))
 
     def nodes(self) -> Sequence[NodeInfo]:
         """All nodes of the cluster."""
@@ -93,7 +99,8 @@ class PyslurmBackend:
     def info(self) -> BackendInfo:
         """Slurmctld's release, from slurmctld."""
         release = self._read(capi.controller_release)
-        return BackendInfo("pyslurm", release, f"pyslurm {self._read(capi.release)}")
+        detail = f"pyslurm {self._read(capi.release)}, {self._read(capi.query_detail)}"
+        return BackendInfo("pyslurm", release, detail)
 
     def problem(self, timeout: float) -> str:
         """Load pyslurm and ask slurmctld, once.

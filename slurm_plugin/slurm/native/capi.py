@@ -15,14 +15,16 @@ import importlib
 import os
 import signal as signals
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from slurm_plugin.errors import BackendUnavailable, InvalidRequest, SlurmPluginError
 from slurm_plugin.slurm.base import JobInfo, JobSpec, NodeInfo
-from slurm_plugin.slurm.native import convert, errno_meaning
+from slurm_plugin.slurm.native import convert, errno_meaning, fast_query
+from slurm_plugin.slurm.native.rows import Row, job_of
 from slurm_plugin.slurm.options import native_arguments
 from slurm_plugin.slurm.states import JobFlag, JobState
 
@@ -47,8 +49,18 @@ def begin(stderr_path: str, slurm_conf: str) -> None:
         os.environ["SLURM_CONF"] = slurm_conf
 
 
-def carry_out(function: Callable[..., T], *args: object) -> T:
-    """Carry out one call in a worker; the words kept on file are this call's only."""
+def carry_out(deadline: float, function: Callable[..., T], *args: object) -> T:
+    """Carry out one call in a worker; the words kept on file are this call's only.
+
+    Args:
+        deadline: monotonic time, which all processes of a host share. Calls wait in the worker's
+            pipe, out of reach of a cancellation: a job submitted after its caller gave up and
+            looked for it in vain would be there twice.
+        function: what to call.
+        *args: its arguments.
+    """
+    if time.monotonic() >= deadline:
+        raise BackendUnavailable("the call was given up before its turn came")
     os.ftruncate(_STDERR, 0)
     return function(*args)
 
@@ -132,8 +144,46 @@ def _environment(spec: JobSpec) -> dict[str, str]:
     }
 
 
+@functools.cache
+def _native() -> fast_query.Loaded:
+    _pyslurm()  # initialises libslurm
+    return fast_query.load(os.getuid())
+
+
+def _fast() -> fast_query.FastQuery | None:
+    return _native().query
+
+
+@contextlib.contextmanager
+def _asked() -> Iterator[None]:
+    """Turn what the native query module raises into our errors."""
+    try:
+        yield
+    except OSError as error:
+        raise errno_meaning.error_for(error.errno, error.strerror or str(error)) from None
+
+
+def query_detail() -> str:
+    """Which query is used, for people."""
+    return _native().detail
+
+
+def query_rows(job_ids: Collection[int]) -> list[Row] | dict[int, JobInfo]:
+    """State of these jobs: rows for `rows.Decoder`, or JobInfo where pyslurm must do."""
+    fast = _fast()
+    if fast is None:
+        return _query_by_pyslurm(job_ids)
+    with _asked():
+        return fast.query(job_ids)
+
+
 def query(job_ids: Collection[int]) -> dict[int, JobInfo]:
     """State of these jobs."""
+    answer = query_rows(job_ids)
+    return answer if isinstance(answer, dict) else {row[0]: job_of(row) for row in answer}
+
+
+def _query_by_pyslurm(job_ids: Collection[int]) -> dict[int, JobInfo]:
     if len(job_ids) == 1:  # Jobs.load is always the whole queue with details
         found = (lookup(job_id) for job_id in job_ids)
         return {job.job_id: replace(job, name="", comment="") for job in found if job is not None}
@@ -149,6 +199,15 @@ def _queue() -> Mapping[int, Any]:
 
 def lookup(job_id: int) -> JobInfo | None:
     """One job with name and comment; None when slurmctld does not know it."""
+    fast = _fast()
+    if fast is None:
+        return _lookup_by_pyslurm(job_id)
+    with _asked():
+        row = fast.lookup(job_id)
+    return None if row is None else job_of(row)
+
+
+def _lookup_by_pyslurm(job_id: int) -> JobInfo | None:
     try:
         return convert.named_job(_pyslurm().Job.load(job_id))
     except _pyslurm().RPCError as error:
@@ -159,14 +218,26 @@ def lookup(job_id: int) -> JobInfo | None:
 
 def find(name: str) -> list[JobInfo]:
     """Jobs of this name, oldest first."""
+    fast = _fast()
+    if fast is not None:
+        return _sorted(job for job in _named_jobs(fast) if job.name == name)
     jobs = _queue().values()
     return _sorted(convert.named_job(job) for job in jobs if convert.text(job, "name") == name)
 
 
 def marked(prefix: str) -> list[JobInfo]:
     """Jobs whose comment begins so, oldest first."""
+    fast = _fast()
+    if fast is not None:
+        return _sorted(job for job in _named_jobs(fast) if job.comment.startswith(prefix))
     jobs = (job for job in _queue().values() if convert.text(job, "comment").startswith(prefix))
     return _sorted(convert.named_job(job) for job in jobs)
+
+
+def _named_jobs(fast: fast_query.FastQuery) -> Iterable[JobInfo]:
+    with _asked():
+        rows = fast.named()
+    return map(job_of, rows)
 
 
 def _sorted(jobs: Iterable[JobInfo]) -> list[JobInfo]:

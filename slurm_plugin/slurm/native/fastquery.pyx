@@ -16,7 +16,7 @@ from pyslurm cimport slurm
 from pyslurm.slurm cimport job_info_msg_t, slurm_job_info_t
 
 
-# pyslurm declares these as needing the GIL; SHOW_ALL takes hidden partitions in, without detail.
+# pyslurm declares these as needing the GIL.
 cdef extern from "slurm/slurm.h" nogil:
     int slurm_load_jobs(time_t update_time, job_info_msg_t **answer, uint16_t show_flags)
     int slurm_load_job_user(job_info_msg_t **answer, uint32_t user_id, uint16_t show_flags)
@@ -25,6 +25,7 @@ cdef extern from "slurm/slurm.h" nogil:
     char *slurm_strerror(int number)
     long slurm_api_version()
     uint16_t SHOW_ALL
+    uint16_t SHOW_LOCAL
 
 cdef extern from "slurm/slurm_errno.h" nogil:
     int SLURM_NO_CHANGE_IN_DATA
@@ -47,6 +48,10 @@ cdef extern from *:
     # Given by the build: what slurm_api_version() said of the library it linked.
     long SP_BUILT_FOR
 
+# Hidden partitions, too, without detail; without SHOW_LOCAL each query is preceded by one about
+# federations.
+cdef uint16_t _FLAGS = SHOW_ALL | SHOW_LOCAL
+
 built_for = SP_BUILT_FOR
 
 
@@ -65,8 +70,8 @@ def jobs_of_user(uint32_t user_id, wanted=None, bint named=False):
     cdef int failed
     cdef int number
     with nogil:
-        failed = slurm_load_job_user(&answer, user_id, SHOW_ALL)
-        number = errno
+        failed = slurm_load_job_user(&answer, user_id, _FLAGS)
+        number = failed if failed > 0 else errno
     if failed:
         _fail(number)
     return _rows(answer, wanted, named)
@@ -82,8 +87,8 @@ def all_jobs(time_t since, wanted=None, bint named=False):
     cdef int failed
     cdef int number
     with nogil:
-        failed = slurm_load_jobs(since, &answer, SHOW_ALL)
-        number = errno
+        failed = slurm_load_jobs(since, &answer, _FLAGS)
+        number = failed if failed > 0 else errno
     if failed:
         if number == SLURM_NO_CHANGE_IN_DATA:
             return None
@@ -102,8 +107,8 @@ def one_job(uint32_t job_id):
     cdef int failed
     cdef int number
     with nogil:
-        failed = slurm_load_job(&answer, job_id, SHOW_ALL)
-        number = errno
+        failed = slurm_load_job(&answer, job_id, _FLAGS)
+        number = failed if failed > 0 else errno
     if failed:
         _fail(number)
     return _rows(answer, None, True)

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as DeadlineError
@@ -99,7 +100,11 @@ class Worker:
                 self._pool = None
             self._pool = self._pool or self._new_pool()
             try:
-                return self._pool.schedule(capi.carry_out, args=(function, *args), timeout=timeout)
+                return self._pool.schedule(
+                    capi.carry_out,
+                    args=(time.monotonic() + timeout, function, *args),
+                    timeout=timeout,
+                )
             except RuntimeError as error:  # it broke since the line above
                 raise BackendUnavailable(f"no process to ask SLURM: {error}") from error
 

@@ -14,11 +14,12 @@ from slurm_plugin.slurm.base import SbatchOption
 from slurm_plugin.slurm.options.table import BY_LONG_NAME, BY_NAME, BY_SHORT_NAME, Argument, Option
 
 
-def parse_text(text: str) -> tuple[SbatchOption, ...]:
+def parse_text(text: str, source: str = "") -> tuple[SbatchOption, ...]:
     """Read options from one text, split by the shell's word rules (the flags annotation).
 
     Args:
         text: e.g. `-p gpu --comment='two words'`.
+        source: where it comes from, for messages.
 
     Returns:
         The options in their order, canonical names; repetitions are kept.
@@ -26,11 +27,16 @@ def parse_text(text: str) -> tuple[SbatchOption, ...]:
     Raises:
         InvalidRequest: a quote is not closed, or as `parse_words`.
     """
+    prefix = f"{source}: " if source else ""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise InvalidRequest(f"sbatch options can't be split into words: {error}") from error
-    return parse_words(words)
+        message = f"{prefix}sbatch options can't be split into words: {error}"
+        raise InvalidRequest(message) from error
+    try:
+        return parse_words(words)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{prefix}{error}") from error
 
 
 def parse_words(words: Sequence[str]) -> tuple[SbatchOption, ...]:
@@ -56,7 +62,7 @@ def parse_words(words: Sequence[str]) -> tuple[SbatchOption, ...]:
             options.extend(_short(word[1:], remaining))
         else:
             raise InvalidRequest(
-                f"{word!r} is not an sbatch option: options begin with a dash, "
+                f'"{_shown(word)}" is not an sbatch option: options begin with a dash, '
                 "and the script is the plugin's"
             )
     return tuple(options)
@@ -66,8 +72,13 @@ def _check_characters(word: str) -> None:
     # sbatch reads the options from lines of the script, where these would end the option.
     if any(character in word for character in "\n\r\0"):
         raise InvalidRequest(
-            f"the sbatch option {word.partition('=')[0]!r} holds a line break or a NUL"
+            f"the sbatch option {_shown(word.partition('=')[0])} holds a line break or a NUL"
         )
+
+
+def _shown(text: str) -> str:
+    """A hostile word for a message: short and on one line."""
+    return ascii(text[:80])[1:-1]
 
 
 def _long(word: str, remaining: Iterator[str]) -> SbatchOption:
@@ -89,8 +100,8 @@ def _find_long(name: str) -> Option:
         return next(iter(candidates.values()))
     if candidates:
         meant = ", ".join(f"--{candidate}" for candidate in sorted(candidates))
-        raise InvalidRequest(f"sbatch option --{name} is ambiguous: {meant}")
-    raise InvalidRequest(f"unknown sbatch option --{name}{_suggestion(name)}")
+        raise InvalidRequest(f"sbatch option {_shown(f'--{name}')} is ambiguous: {meant}")
+    raise InvalidRequest(f"unknown sbatch option {_shown(f'--{name}')}{_suggestion(name)}")
 
 
 def _suggestion(name: str) -> str:
@@ -102,7 +113,7 @@ def _short(letters: str, remaining: Iterator[str]) -> Iterator[SbatchOption]:
     while letters:
         letter, letters = letters[0], letters[1:]
         if letter not in BY_SHORT_NAME:
-            raise InvalidRequest(f"unknown sbatch option -{letter}")
+            raise InvalidRequest(f"unknown sbatch option {_shown(f'-{letter}')}")
         option = BY_SHORT_NAME[letter]
         if option.argument is Argument.NONE:
             yield SbatchOption(option.name)

@@ -236,3 +236,12 @@ def test_a_job_that_a_status_request_stopped_tracking_is_still_seen_to_its_end(s
     assert scene.backend.job(job).state is JobState.CANCELLED
     assert scene.gone
     assert scene.tracker.figures().tracked == 1
+
+
+def test_an_unforeseen_error_with_one_pod_is_tried_again(scene, caplog):
+    job = scene.submitted(grace_seconds=0)
+    scene.backend.fail_next("cancel", ZeroDivisionError("defect"))
+    scene.rounds(20)
+    assert "delete put off" in caplog.text
+    assert scene.backend.job(job).state is JobState.CANCELLED
+    assert scene.gone

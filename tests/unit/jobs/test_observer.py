@@ -8,6 +8,7 @@ from slurm_plugin.jobs.files import Files
 from slurm_plugin.jobs.locks import PodLocks
 from slurm_plugin.jobs.observer import Observer, requested_containers
 from slurm_plugin.jobs.record import Final
+from slurm_plugin.jobs.same_job import SameJob
 from slurm_plugin.jobs.store import PodStore
 from slurm_plugin.pods.manifest import Pod, PodSpec
 from slurm_plugin.slurm.states import JobFlag, JobState
@@ -24,6 +25,7 @@ class _Scene:
             locks=PodLocks(),
             tracker=tracker,
             archive=self.archive,
+            same_job=SameJob(backend),
             clock=clock,
             lost_after=300,
         )
@@ -289,3 +291,56 @@ def test_a_status_that_cannot_be_stored_is_answered_and_remembered(scene, monkey
     scene.backend.lose_job(scene.job)
     scene.clock.advance(3)
     assert scene.look() == first
+
+
+def _given_again(scene, **changes):
+    """slurmctld forgot the pod's job and gave its id to another one."""
+    scene.clock.advance(5)
+    theirs = {"name": "theirs", "comment": "", "submit_time": int(scene.clock.now())}
+    scene.backend.set_state(scene.job, JobState.COMPLETED, **{**theirs, **changes})
+
+
+def test_a_pod_does_not_speak_for_the_job_that_got_its_id(scene):
+    assert scene.state().waiting or scene.state().running
+    _given_again(scene)
+    end = scene.state().terminated
+    assert (end.exit_code, end.reason) == (1, "JobLost")
+    assert "another job's" in end.message
+
+
+def test_a_clock_behind_slurms_costs_one_look_for_each_job(scene):
+    later = int(scene.clock.now()) + 100
+    scene.backend.set_state(scene.job, JobState.RUNNING, submit_time=later)
+    for _ in range(5):
+        scene.clock.advance(3)
+        assert scene.state().terminated is None
+    assert scene.backend.calls["lookup"] == 1
+
+
+def test_a_requeued_job_is_still_the_pods_without_looking(scene):
+    _given_again(scene, comment=spec_of().comment, name=UID, restarts=1)
+    assert scene.state().terminated.exit_code == 0
+    assert scene.backend.calls["lookup"] == 0
+
+
+def test_a_job_that_is_gone_before_it_is_looked_up_is_no_other_job(scene):
+    scene.backend.set_state(scene.job, JobState.RUNNING, submit_time=int(scene.clock.now()) + 100)
+    scene.tracker.track(scene.job)
+    scene.tracker.current()
+    scene.backend.lose_job(scene.job)
+    assert scene.state().terminated is None
+
+
+def test_what_has_its_turn_in_a_job_of_the_go_plugin_runs(scene):
+    pod = pod_of(init=("first", "second"))
+    scene.save(record_of(phase="submitted", job_id=scene.job, go_plugin=True, containers=[]))
+    scene.backend.set_state(scene.job, JobState.RUNNING)
+    first, second = scene.look(pod).init_containers
+    assert first.state.running
+    assert second.state.waiting
+    assert scene.look(pod).containers[0].state.waiting
+    scene.write("init-first.status", "0\n")
+    scene.write("init-second.status", "0\n")
+    assert scene.look(pod).containers[0].state.running
+    scene.write("run-main.status", "5\n")
+    assert scene.look(pod).containers[0].state.terminated.exit_code == 5

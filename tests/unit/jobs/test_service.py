@@ -34,7 +34,8 @@ def test_a_created_pod_is_one_job_with_its_name_and_mark(world):
     record = world.plugin.pods.create(create_of())
     assert record.jid == "1"
     job = world.backend.job(1)
-    assert (job.name, job.comment) == (UID, f"slurm-plugin pod default/demo {UID}")
+    folder = world.plugin.store.folder_id
+    assert (job.name, job.comment) == (UID, f"slurm-plugin pod default/demo {UID} in {folder}")
     assert world.directories() == [KEY.directory_name]
 
 
@@ -309,3 +310,94 @@ def test_a_damaged_record_is_the_trouble_of_one_pod(world):
     with pytest.raises(StorageFailed, match="damaged"):
         world.plugin.pods.create(create_of(uid_of(1)))
     assert world.backend.job_ids(uid_of(1)) == []
+
+
+def test_a_full_disk_does_not_stop_a_delete(tmp_path):
+    world, files = World(tmp_path / "jobs"), FaultyFiles()
+    world.boot(files)
+    world.plugin.pods.create(create_of())
+    write = files.write
+
+    def full(path, content, **options):
+        raise StorageFailed(f"{path}: No space left on device")
+
+    files.write = full
+    world.plugin.pods.delete(pod_of(deletionGracePeriodSeconds=0))
+    world.rounds(20)
+    assert world.backend.job(1).state is JobState.CANCELLED
+    assert world.directories() == []
+    assert world.plugin.pods.create(create_of()).jid == UID
+    files.write = write
+    world.rounds(130)
+    world.boot()
+    assert world.plugin.pods.create(create_of()).jid == UID
+    assert world.backend.job_ids() == [1]
+    world.close()
+
+
+def test_an_unforeseen_error_in_a_submission_loses_nothing_and_doubles_nothing(world, caplog):
+    world.backend.fail_next("submit", ZeroDivisionError("defect"), after_effect=True)
+    assert world.plugin.pods.create(create_of()).jid == "1"
+    assert world.backend.calls["submit"] == 1
+    assert "unforeseen" in caplog.text
+
+
+def test_an_unforeseen_error_with_one_pod_does_not_hold_up_the_others(world, monkeypatch):
+    world.backend.go_away()
+    for number in range(3):
+        world.plugin.pods.create(create_of(uid_of(number)))
+    script = world.plugin.pods._submitter.script
+
+    def broken(key):
+        if key.uid == uid_of(0):
+            raise ZeroDivisionError("defect")
+        return script(key)
+
+    monkeypatch.setattr(world.plugin.pods._submitter, "script", broken)
+    world.backend.come_back()
+    world.rounds(60)
+    assert len(world.backend.job_ids(uid_of(1))) == 1
+    assert len(world.backend.job_ids(uid_of(2))) == 1
+    monkeypatch.undo()
+    world.rounds(60)
+    assert len(world.backend.job_ids(uid_of(0))) == 1
+
+
+def test_a_forced_delete_shortens_the_grace_of_the_first(world):
+    world.plugin.pods.create(create_of())
+    world.plugin.pods.delete(pod_of(deletionGracePeriodSeconds=600))
+    world.rounds(10)
+    world.plugin.pods.delete(pod_of(deletionGracePeriodSeconds=900))
+    world.rounds(10)
+    assert world.backend.job(1).state is JobState.RUNNING
+    world.plugin.pods.delete(pod_of(deletionGracePeriodSeconds=0))
+    world.rounds(5)
+    assert world.backend.job(1).state is JobState.CANCELLED
+
+
+def test_a_slow_accounting_delays_nobody(tmp_path):
+    world = World(tmp_path / "jobs")
+    world.boot(recover=False)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(job_ids, since, until):
+        asked.set()
+        assert go_on.wait(20)
+        return {}
+
+    world.backend.history = slow
+    plugin = world.plugin
+    plugin.start()
+    try:
+        plugin.pods._observer._archive.job(99, 0.0)
+        assert asked.wait(10)
+        plugin.pods.create(create_of())
+        plugin.pods.delete(pod_of(deletionGracePeriodSeconds=0))
+        for _ in range(100):
+            if world.backend.job(1).state is JobState.CANCELLED:
+                break
+            threading.Event().wait(0.05)
+        assert world.backend.job(1).state is JobState.CANCELLED
+    finally:
+        go_on.set()
+        plugin.close()

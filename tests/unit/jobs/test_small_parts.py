@@ -5,19 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slurm_plugin.config.settings import CapacitySettings, Taint
-from slurm_plugin.errors import BackendUnavailable, InvalidRequest
+from slurm_plugin.errors import InvalidRequest
 from slurm_plugin.jobs import verdict
-from slurm_plugin.jobs.capacity import Capacity, total
 from slurm_plugin.jobs.container_files import ContainerFile, parse_state
 from slurm_plugin.jobs.container_status import at
 from slurm_plugin.jobs.housekeeper import Housekeeper
 from slurm_plugin.jobs.identity import PodKey, key_of, key_of_directory, pod_key
 from slurm_plugin.jobs.locks import PodLocks
-from slurm_plugin.slurm.base import JobInfo, NodeInfo
+from slurm_plugin.slurm.base import JobInfo
 from slurm_plugin.slurm.states import JobState
-from tests.fakes.clock import FakeClock
-from tests.fakes.fake_backend import FakeBackend
 from tests.fakes.pods import UID
 
 
@@ -188,51 +184,3 @@ def test_times_that_no_date_can_say_are_left_out(epoch):
 
 def test_times_carry_their_zone():
     assert at(0) == datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def test_capacity_counts_the_nodes_that_can_take_work():
-    nodes = [
-        NodeInfo("n1", 4, 8000, gres={"gpu:a100": 2, "gpu": 1, "shard": 8}),
-        NodeInfo("n2", 8, 16000, cpus_allocated=8),
-        NodeInfo("n3", 99, 99, usable=False, gres={"gpu": 9}),
-    ]
-    size = total(nodes, None)
-    assert (size.cpu, size.memory) == ("12", "24000Mi")
-    assert [(a.resource_type, a.available) for a in size.accelerators] == [("nvidia.com/gpu", "3")]
-
-
-def test_accelerators_that_are_gone_are_sent_as_0():
-    before = total([NodeInfo("n1", 4, 8000, gres={"gpu": 2})], None)
-    now = total([NodeInfo("n1", 4, 8000)], before)
-    assert [(a.resource_type, a.available) for a in now.accelerators] == [("nvidia.com/gpu", "0")]
-
-
-def test_the_ping_keeps_the_last_numbers_while_slurm_is_away():
-    backend, clock = FakeBackend(), FakeClock()
-    settings = CapacitySettings(taints=(Taint(key="k"),), capacity_refresh_seconds=30)
-    capacity = Capacity(backend, settings, clock)
-    assert capacity.ping().resources is None
-    capacity.refresh()
-    first = capacity.ping()
-    assert first.resources is not None
-    assert first.resources.cpu == "4"
-    assert [t.key for t in first.taints or []] == ["k"]
-    clock.advance(31)
-    backend.fail_next("nodes", BackendUnavailable("away"))
-    capacity.refresh()
-    assert capacity.ping() == first
-
-
-def test_nodes_are_asked_only_when_somebody_pings_and_not_too_often():
-    backend, clock = FakeBackend(), FakeClock()
-    capacity = Capacity(backend, CapacitySettings(capacity_refresh_seconds=30), clock)
-    capacity.refresh()
-    assert backend.calls["nodes"] == 0
-    capacity.ping()
-    capacity.refresh()
-    capacity.ping()
-    capacity.refresh()
-    assert backend.calls["nodes"] == 1
-    clock.advance(31)
-    capacity.refresh()
-    assert backend.calls["nodes"] == 2

@@ -339,3 +339,10 @@ def test_one_killed_container_among_running_ones_has_ended():
     seen = observe(both, frozenset({"app", "other"}), sight)
     assert seen.containers[0].state.terminated.exit_code == 137
     assert seen.containers[1].state.running is not None
+
+
+def test_slurms_story_follows_what_the_script_said_itself():
+    said = ContainerFile(job=1, started=1, finished=2, exit_code=143, signal=15, message="stopped")
+    job = JobInfo(1, JobState.TIMEOUT, nodes="n1", start_time=NOW - 60, end_time=NOW)
+    state, _ = _states(job, said, None)
+    assert state.terminated.message.startswith("stopped; TIMEOUT after 00:01:00 on n1 (job 1)")

@@ -128,9 +128,9 @@ def test_a_deleted_pod_is_remembered_for_a_while(store):
     assert _fresh(store).buried(KEY)
     marker = store.directory(KEY).parent / ".deleted" / KEY.directory_name
     os.utime(marker, (1000, 1000))
-    store.exhume(999)
+    store.tend_tombstones(999)
     assert store.buried(KEY)
-    store.exhume(1001)
+    store.tend_tombstones(1001)
     assert not store.buried(KEY)
 
 

@@ -160,7 +160,7 @@ def test_jobs_are_known_by_their_mark():
     pod = record_of()
     assert is_ours(pod, JobInfo(1, JobState.RUNNING, comment=spec_of().comment))
     assert not is_ours(pod, JobInfo(1, JobState.RUNNING, name=UID))
-    go = record_of(spec=None)
+    go = record_of(spec=None, go_plugin=True)
     assert is_ours(go, JobInfo(1, JobState.RUNNING, name=UID))
     assert not is_ours(go, JobInfo(1, JobState.RUNNING, comment=f"x {UID}"))
 

@@ -9,6 +9,8 @@ import pytest
 from slurm_plugin.errors import ServiceBusy
 from slurm_plugin.jobs.record import Final
 from slurm_plugin.logs.follow import _LONGEST_WAIT
+from slurm_plugin.slurm.base import JobInfo
+from slurm_plugin.slurm.states import JobState
 from tests.fakes.pods import KEY
 
 
@@ -87,6 +89,58 @@ def test_a_requeue_ends_the_old_log_and_begins_the_new_one(logs):
     (logs.directory / "run-main.out").rename(logs.directory / "run-main.previous.out")
     logs.write("run-main.out", b"three\nfour\n")
     assert _until_quiet(stream) == b"two\nthree\nfour\n"
+
+
+def _stopped(logs, **fields):
+    """SLURM has sent TERM, and the container has ended by it."""
+    now = int(logs.clock.now())
+    logs.write("pod.state", f"job=7\nrequeue=0\nstarted=5\nstopped={now}\n".encode())
+    logs.end(exit=143, finished=now, **fields)
+
+
+def test_what_slurm_stopped_is_followed_through_its_requeue(logs):
+    logs.write("run-main.out", b"one\n")
+    stream = logs.stream(Follow=True)
+    _until_quiet(stream)
+    _stopped(logs)
+    for _ in range(20):
+        assert next(stream) == b""
+    logs.record(last_job=JobInfo(7, JobState.PENDING, restarts=1))
+    (logs.directory / "run-main.out").rename(logs.directory / "run-main.previous.out")
+    logs.write("run-main.out", b"two\n")
+    assert _until_quiet(stream) == b"two\n"
+    logs.record(final=Final(decided=1.0, containers=[]))
+    assert b"".join(stream) == b""
+
+
+def test_what_slurm_stopped_is_over_when_nobody_asks_slurm(logs):
+    stream = logs.stream(Follow=True)
+    _until_quiet(stream)
+    _stopped(logs)
+    begun = logs.clock.monotonic()
+    assert b"".join(stream) == b""
+    assert 29 <= logs.clock.monotonic() - begun <= 33
+
+
+def test_a_delete_ends_the_stream_with_the_container(logs):
+    stream = logs.stream(Follow=True)
+    _until_quiet(stream)
+    logs.record(delete_requested=1.0)
+    _stopped(logs)
+    begun = logs.clock.monotonic()
+    assert b"".join(stream) == b""
+    assert logs.clock.monotonic() - begun < 1
+
+
+def test_all_streams_end_with_the_service(logs):
+    reader = logs.reader()
+    stream = logs.stream(Follow=True, reader=reader)
+    _until_quiet(stream)
+    reader.end_followers()
+    begun = logs.clock.monotonic()
+    assert b"".join(stream) == b""
+    assert logs.clock.monotonic() - begun < 1
+    assert reader.followers.free() == 3
 
 
 def test_words_between_the_end_and_the_last_look_are_sent(logs):

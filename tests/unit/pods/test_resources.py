@@ -14,7 +14,7 @@ def _container(name, limits=None, requests=None, **more):
 
 def test_nothing_asked_gives_no_options(plan):
     assert plan().pod_options == ()
-    assert plan().default_options == ()
+    assert [o.name for o in plan().default_options] == ["signal"]
 
 
 def test_app_containers_add_up_and_cpus_are_rounded_up(plan, as_options):
@@ -102,6 +102,7 @@ def test_defaults_are_the_flavors_before_the_sites(plan):
     assert [(o.name, o.value) for o in pod.default_options] == [
         ("cpus-per-task", "8"),
         ("mem", "1024M"),
+        ("signal", "B:USR1@35"),
     ]
     assert pod.flavor_flags == ("--partition=big",)
 
@@ -124,6 +125,26 @@ def _gpu_flavors():
 def test_the_flavor_is_chosen_by_the_number_of_gpus(plan, gpus, flags):
     pod = plan([_container("a", {"nvidia.com/gpu": gpus})], settings=_gpu_flavors())
     assert pod.flavor_flags[0] == flags
+
+
+@pytest.mark.parametrize(
+    ("gpus", "flavor", "flags", "expected"),
+    [
+        ("2", "one", "", {"gres": "gpu:2"}),
+        ("2", "four", "", {"gres": "gpu:a100:2"}),
+        ("4", "four", "", {}),
+        ("2", "four", "--gres=gpu:v100:1", {}),
+        ("2", "none", "", {"gpus": "a100:2"}),
+        ("0", "four", "", {}),
+        ("2", "plain", "", {"gres": "gpu:2"}),
+    ],
+)
+def test_the_number_of_gpus_is_the_pods(plan, as_options, *, gpus, flavor, flags, expected):
+    settings = _gpu_flavors()
+    settings.flavors["none"] = Flavor(slurm_flags=("--gpus=a100:1",))
+    given = {"slurm-job.vk.io/flavor": flavor, "slurm-job.vk.io/flags": flags}
+    pod = plan([_container("a", {"nvidia.com/gpu": gpus})], settings=settings, annotations=given)
+    assert as_options(pod) == expected
 
 
 def test_the_annotation_chooses_the_flavor_and_an_unknown_one_is_noted(plan):

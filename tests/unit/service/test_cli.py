@@ -146,6 +146,7 @@ class Stub:
     def __init__(self):
         self.pods = self
         self.capacity = self
+        self.store = None
     def ping(self):
         print("asked", flush=True)
         time.sleep({busy})
@@ -157,7 +158,7 @@ def open_service(settings):
     {opening}
     return Stub()
 
-def create_app(settings, plugin, tracing=None):
+def create_app(settings, plugin, tracing=None, logs=None):
     from tests.unit.service.served import app_of
     return app_of(plugin, tracing)
 

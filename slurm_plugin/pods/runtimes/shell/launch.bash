@@ -7,7 +7,7 @@
 # sp_export_job_environment PREFIX...
 sp_export_job_environment() {
   local sp_name sp_prefix
-  for sp_name in "${!SLURM_@}" "${!PMI_@}" "${!PMIX_@}" "${!OMPI_@}" \
+  for sp_name in "${!SLURM_@}" "${!PMI_@}" "${!PMIX_@}" "${!OMPI_@}" SLURMD_NODENAME \
     CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES ZE_AFFINITY_MASK GPU_DEVICE_ORDINAL; do
     [[ -n ${!sp_name+set} ]] || continue
     for sp_prefix in "$@"; do
@@ -57,7 +57,7 @@ sp_environment_charliecloud() {
 sp_environment_enroot() {
   local sp_record sp_name
   sp_options=()
-  for sp_name in "${!SLURM_@}" "${!PMI_@}" "${!PMIX_@}" CUDA_VISIBLE_DEVICES; do
+  for sp_name in "${!SLURM_@}" "${!PMI_@}" "${!PMIX_@}" SLURMD_NODENAME CUDA_VISIBLE_DEVICES; do
     [[ -z ${!sp_name+set} ]] || sp_options+=(--env "$sp_name")
   done
   [[ -r $2 ]] || return 0
@@ -94,7 +94,7 @@ sp_cached_image() {
     printf 'ErrImageNeverPull: %s is not in the cache\n' "$name" >&2
     return 1
   fi
-  exec {lock}>>"$file.lock" || return 1
+  sp_open_image_lock "$file.lock" || return 1
   flock "$lock" || return 1
   if sp_pulled_meanwhile "$file" "$policy" "$asked"; then
     return 0
@@ -105,6 +105,14 @@ sp_cached_image() {
     return 1
   fi
   chmod 0644 -- "$new" && mv -f -- "$new" "$file"
+}
+
+# sp_open_image_lock FILE: sets the caller's lock. Reading is enough to hold it, so that users may
+# share a cache where each makes files that only he can write.
+sp_open_image_lock() {
+  mkdir -p -- "${1%/*}" || return 1
+  [[ -e $1 ]] || (umask 022 && : >>"$1")
+  exec {lock}<"$1"
 }
 
 sp_pulled_meanwhile() {

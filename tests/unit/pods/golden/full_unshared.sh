@@ -117,6 +117,7 @@ sp_node_path Directory /scratch/project 'spec.volumes[6].hostPath' || return
 sp_before_containers() {
 export workingPath=/data/default-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01 SANDBOX=/data/default-0b1f3c52-6f0e-4b5e-9d2c-3a1f6f2c9e01
 printf '%s\n' 'note: spec.securityContext.fsGroup has no effect; the job'"'"'s own group owns the files'
+((EUID == 1000)) || printf '%s %s\n' 'note: the pod asks for user 1000, its job runs as' "$EUID"
 eval 'module load apptainer
 export FOO=bar'
 }

@@ -16,6 +16,7 @@ FAKE = Path(__file__).parent / "fake"
 
 def _forget() -> None:
     capi._pyslurm.cache_clear()
+    capi._native.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "pyslurm"]:
         del sys.modules[name]
 

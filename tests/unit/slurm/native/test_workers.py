@@ -50,7 +50,7 @@ def test_the_process_knows_slurm_conf_and_starts_no_pyslurm_by_itself(worker: Wo
 
 
 def test_our_own_errors_arrive_whole(worker: Worker) -> None:
-    with pytest.raises(SlurmRefused, match="^Invalid account$"):
+    with pytest.raises(SlurmRefused, match=r"^Invalid account$"):
         worker.call(calls.refuse, 10)
     with pytest.raises(BackendUnavailable) as lost:
         worker.call(calls.lose_the_answer, 10)
@@ -75,16 +75,29 @@ def test_a_call_that_overruns_is_killed_and_the_next_one_works(worker: Worker) -
     assert (worker.replaced, worker.fatal) == (1, "")
 
 
-def test_waiting_for_an_earlier_call_counts_against_the_deadline(worker: Worker) -> None:
+def test_a_call_that_holds_the_gil_is_killed_as_fast(worker: Worker) -> None:
+    pid = worker.call(os.getpid, 10)
+    with pytest.raises(BackendUnavailable):
+        worker.call(sum, 0.3, range(10**12))
+    begun = time.monotonic()
+    wait_until_dead(pid)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_a_call_given_up_while_it_waited_is_never_carried_out(
+    worker: Worker, tmp_path: Path
+) -> None:
     worker.call(os.getpid, 10)
-    other = threading.Thread(target=worker.call, args=(time.sleep, 10, 1.5))
-    other.start()
+    earlier = threading.Thread(target=worker.call, args=(time.sleep, 10, 1))
+    earlier.start()
     time.sleep(0.3)
     begun = time.monotonic()
     with pytest.raises(BackendUnavailable):
-        worker.call(os.getpid, 0.2)
-    assert time.monotonic() - begun < 1
-    other.join()
+        worker.call(Path.touch, 0.2, tmp_path / "submitted")
+    assert time.monotonic() - begun < 0.6
+    earlier.join()
+    worker.call(os.getpid, 10)
+    assert not (tmp_path / "submitted").exists()
 
 
 def test_a_process_that_ends_tells_its_last_words_and_is_replaced(worker: Worker) -> None:

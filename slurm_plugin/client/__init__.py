@@ -1,0 +1,1 @@
+"""Commands for people without Kubernetes at hand: they speak to a plugin as interLink does."""
