@@ -231,6 +231,14 @@ def test_hostile_values_run_nothing(client: Client, image: str) -> None:
         assert client.log(one, "main") == value
         client.delete(one)
     assert not Path(canary).exists()
+    # The canary would be seen: shell text by contract makes it.
+    shell = pod(
+        container("main", "true", image),
+        annotations={"slurm-job.vk.io/pre-exec": hostile_values(canary)[0]},
+    )
+    client.create(shell).json()
+    client.wait_ended(shell)
+    assert Path(canary).exists()
 
 
 FIELDS = [

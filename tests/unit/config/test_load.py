@@ -167,6 +167,14 @@ def test_tsocks_and_tls_need_their_companions(problems_of):
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [('"/bin/size \'x"', "split into words"), ("' '", "must name a program")]
+)
+def test_a_resource_script_is_words(problems_of, value, said):
+    (problem,) = problems_of(f"ResourceScriptPath: {value}")
+    assert said in problem
+
+
 def test_a_value_of_the_job_environment_is_never_quoted(problems_of):
     (problem,) = problems_of("JobEnvironment: {TOKEN: yes}")
     assert problem == "JobEnvironment.TOKEN must be text (put it in quotes)"

@@ -19,7 +19,7 @@ def _declarations(module, **spec):
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        ({"httpGet": {"port": "web"}}, "livenessProbe.httpGet.port: .*no port named 'web'"),
+        ({"httpGet": {"port": "web"}}, 'livenessProbe.httpGet.port: .*no port named "web"'),
         ({"httpGet": {"port": 0}}, "livenessProbe.httpGet.port: 0 is not between"),
         ({"httpGet": {"port": 65536}}, "livenessProbe.httpGet.port"),
         ({"httpGet": {"port": 80, "scheme": "FTP"}}, "livenessProbe.httpGet.scheme"),
