@@ -226,3 +226,20 @@ def test_a_restarted_container_that_is_deleted_leaves_nothing(
     until(lambda: not processes_of(client.sessions[0]), 20)
     assert time.monotonic() - begun < 15
     assert len(jobs_of(sent)) == 1
+
+
+def test_killed_probes_and_containers_leave_no_helpers_of_the_runtime(
+    client: Remembering, image: str
+) -> None:
+    # Apptainer serves its image by a process with a process group of its own.
+    hanging = exec_probe("trap '' TERM; sleep 30", failureThreshold=100)
+    main = container("main", "trap '' TERM; sleep 60; sleep 60", image, readinessProbe=hanging)
+    sent = pod(main, terminationGracePeriodSeconds=1)
+    client.start(sent)
+    client.wait(
+        sent,
+        lambda s: "no answer" in str(app("main", s)["state"].get("waiting", {}).get("message")),
+        30,
+    )
+    client.delete(sent)
+    until(lambda: not processes_of(client.sessions[0]), 15)

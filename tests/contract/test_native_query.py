@@ -21,8 +21,7 @@ from slurm_plugin.slurm.base import JobInfo
 from slurm_plugin.slurm.commands.backend import CommandsBackend
 from slurm_plugin.slurm.native import capi, convert, fast_query
 from slurm_plugin.slurm.native.backend import PyslurmBackend
-from slurm_plugin.slurm.native.build import MODULE
-from slurm_plugin.slurm.native.fast_query import FastQuery
+from slurm_plugin.slurm.native.fast_query import MODULE, FastQuery
 from slurm_plugin.slurm.native.rows import job_of
 from slurm_plugin.slurm.states import JobFlag, JobState, parse_state
 from tests.contract.clusters import until

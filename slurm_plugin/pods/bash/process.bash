@@ -32,11 +32,44 @@ sp_reap() {
   sp_signal_group KILL "$1"
 }
 
-# sp_abandon PID: kills a probe or hook that nobody waits for any more.
+# sp_abandon PID: ends a probe or hook that nobody waits for any more. A runtime that is killed at
+# once leaves its helpers behind (Apptainer: the FUSE server of the image), so TERM comes first.
 sp_abandon() {
+  local _
   [[ -n $1 ]] || return 0
+  kill -s TERM -- "$1" 2>/dev/null || :
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    sp_alive "$1" || break
+    read -r -t 0.05 -u "$sp_clock" _ || :
+  done
   sp_signal_group KILL "$1"
   wait "$1" 2>/dev/null || :
+}
+
+# Kills what is left of the containers: helpers of a killed runtime, which have process groups of
+# their own. They are known by their session, which is that of the script's slurmstepd.
+sp_kill_strays() {
+  local stat session own step
+  [[ -r /proc/$PPID/comm && $(<"/proc/$PPID/comm") == slurmstepd* ]] || return 0
+  sp_read_stat "/proc/$$/stat" || return 0
+  session=${sp_stat[3]} own=${sp_stat[2]}
+  sp_read_stat "/proc/$PPID/stat" || return 0
+  step=${sp_stat[2]}
+  for stat in /proc/[0-9]*/stat; do
+    sp_read_stat "$stat" || continue
+    [[ ${sp_stat[3]} == "$session" ]] || continue
+    if [[ ${sp_stat[2]} != "$own" && ${sp_stat[2]} != "$step" ]]; then
+      stat=${stat#/proc/}
+      kill -s KILL -- "${stat%/stat}" 2>/dev/null || :
+    fi
+  done
+}
+
+# sp_read_stat FILE: sets sp_stat to state, parent, process group, session ... (proc(5)).
+sp_read_stat() {
+  local line
+  IFS= read -r line 2>/dev/null <"$1" || return 1
+  IFS=' ' read -r -a sp_stat <<<"${line##*) }"
 }
 
 sp_is_function() {

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple, Protocol
 
-from slurm_plugin.slurm.native.build import MODULE
 from slurm_plugin.slurm.native.errno_meaning import INVALID_JOB_ID
 from slurm_plugin.slurm.native.rows import Row
 
+MODULE: Final = "slurm_plugin_fastquery"
+"""What build.py calls it; that one imports more than a worker needs."""
 _FEW_JOBS: Final = 2
 # How long "no change" and "no such job" are believed: a clock that was set back would make
 # slurmctld say the one for hours, a slurmctld that recovers its state the other for a moment.

@@ -142,6 +142,7 @@ def test_a_wrong_url_is_said(url):
 def test_a_unix_socket_is_spoken_to(tmp_path):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
             self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n[1]")
 
         def address_string(self):

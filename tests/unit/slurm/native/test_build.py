@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm_plugin.slurm.native import build
+from slurm_plugin.slurm.native import build, fast_query
 
 
 @pytest.fixture
@@ -74,9 +74,15 @@ def test_everything_is_found_where_the_environment_says(host: Path) -> None:
     ],
 )
 def test_what_is_missing_is_said_in_one_sentence(
-    host: Path, missing: str, told: str, capsys: pytest.CaptureFixture[str]
+    host: Path,
+    missing: str,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (host / missing).unlink()
+    # A pyslurm that this Python has must not be found instead.
+    monkeypatch.setattr(sys, "path", [str(host / "packages")])
     if "pyslurm" in missing:
         (host / missing).parent.rmdir()
     assert build.main([]) == 1
@@ -118,3 +124,7 @@ def test_without_cython_that_is_said(tools: Path, capsys: pytest.CaptureFixture[
     (tools / "packages" / "cython.py").write_text("raise SystemExit('No module named cython')")
     assert build.main([]) == 1
     assert "No module named cython" in capsys.readouterr().err
+
+
+def test_what_is_built_is_what_is_loaded() -> None:
+    assert build.MODULE == fast_query.MODULE
