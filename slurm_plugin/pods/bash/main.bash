@@ -149,7 +149,7 @@ sp_on_exit() {
   if declare -F sp_after_containers >/dev/null; then
     sp_after_containers
   fi
-  : sp_kill_strays
+  sp_kill_strays
   sp_make_sure_of_files
   sp_read_clock
   sp_pod_finished=$sp_now sp_pod_exit=$1
