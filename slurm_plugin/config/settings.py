@@ -183,7 +183,8 @@ class PodSettings(_Room):
     launcher: Literal["mpiexec", "srun", "none"] = "mpiexec"
     """What starts the tasks of pods with the annotation `mpi-flags`."""
     image_cache_dir: str = ""
-    """Directory on the compute nodes where pulled images are shared by all pods; empty for none."""
+    """Directory on the compute nodes where pulled images are shared by all pods of
+    a user: pods that name a user have a directory with that number below it. Empty for none."""
     registry_auth_file: str = ""
     """Docker-style file with logins for registries, readable by the jobs' users only."""
     claim_paths: dict[str, str] = Field(default_factory=dict)

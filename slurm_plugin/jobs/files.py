@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,11 +131,40 @@ class Files:
         with _converted(path):
             path.unlink(missing_ok=True)
 
+    def move(self, source: Path, target: Path) -> bool:
+        """Give a file or directory another name in one step; False when there is none.
+
+        Raises:
+            StorageFailed: it can't be moved.
+        """
+        with _converted(source):
+            try:
+                source.rename(target)
+            except FileNotFoundError:
+                return False
+            return True
+
     def remove_tree(self, path: Path) -> None:
         """Remove a directory and all in it; no error when there is none.
+
+        Containers leave directories that not even their owner may write (Go's module cache), and
+        trees deeper than Python's recursion: coreutils remove those.
 
         Raises:
             StorageFailed: something of it is left.
         """
         with _converted(path), contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path)
+            try:
+                shutil.rmtree(path)
+            except (PermissionError, RecursionError):
+                _remove_by_force(path)
+
+
+def _remove_by_force(path: Path) -> None:
+    # Neither follows links; chmod's complaints are rm's to repeat.
+    for argv in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        done = subprocess.run(  # noqa: PLW1510 - the last one's result is judged
+            [*argv, "--", str(path)], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+    if done.returncode != 0:
+        raise StorageFailed(" ".join(done.stderr.split())[:300] or f"{path}: not removed")

@@ -191,7 +191,9 @@ class Observer:
         """The queue does not know the job: accounting, then patience, then lost."""
         archived = self._archive.job(job_id, record.submitted or record.created)
         if archived is not None:
-            return archived, ""
+            # sacct does not tell restarts; files of a run before the last requeue stay old.
+            restarts = record.last_job.restarts if record.last_job else 0
+            return replace(archived, restarts=max(archived.restarts, restarts)), ""
         missing = self._clock.monotonic() - snapshot.missing_since[job_id]
         if missing > self._lost_after and self._archive.asked(job_id):
             return None, f"job {job_id} is known to neither SLURM's queue nor its accounting"

@@ -5,6 +5,7 @@ Records are cached, least recently used out; the directory is the truth.
 
 import logging
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 # Jobs of other users must reach their own directory below it, and see nothing else.
 _ROOT_MODE = 0o711
 _TOMBSTONES = ".deleted"
+_TRASH = ".trash"
 _CACHED_RECORDS = 20_000
+_READS_AT_MOST = 5
 
 
 class PodStore:
@@ -43,6 +46,7 @@ class PodStore:
         self._guard = threading.Lock()
         self._lock = FolderLock(self._root)
         self._unwritten: set[PodKey] = set()
+        self._changes = 0
         self._folder_id = ""
 
     @property
@@ -60,8 +64,9 @@ class PodStore:
             self._root.mkdir(parents=True, exist_ok=True, mode=_ROOT_MODE)
         except OSError as error:
             raise StorageFailed(f"DataRootFolder {self._root}: {error.strerror}") from error
-        if not self._files.exists(self._root / _TOMBSTONES):
-            self._files.make_directory(self._root / _TOMBSTONES, exist_ok=True)
+        for name in (_TOMBSTONES, _TRASH):
+            if not self._files.exists(self._root / name):
+                self._files.make_directory(self._root / name, exist_ok=True)
         self._folder_id = folder_id(self._root, self._files)
 
     def claim(self) -> None:
@@ -89,14 +94,18 @@ class PodStore:
         Raises:
             StorageFailed: there is a record and it can't be read.
         """
-        with self._guard:
-            cached = self._cache.get(key.uid)
-            if cached is not None and cached.namespace == key.namespace:
-                self._cache.move_to_end(key.uid)
-                return cached
-        loaded = self._read(key)
-        if loaded is not None:
-            self.remember(loaded)
+        loaded: PodRecord | None = None
+        for _ in range(_READS_AT_MOST):
+            with self._guard:
+                cached = self._cache.get(key.uid)
+                if cached is not None and cached.namespace == key.namespace:
+                    self._cache.move_to_end(key.uid)
+                    return cached
+                change = self._changes
+            loaded = self._read(key)
+            # What was read is old when somebody saved meanwhile: it must not come back.
+            if loaded is None or self._remember_unless_changed(loaded, change):
+                break
         return loaded
 
     def save(self, pod: PodRecord) -> None:
@@ -161,20 +170,46 @@ class PodStore:
     def remember(self, pod: PodRecord) -> None:
         """Answer from this record from now on, whatever the file says."""
         with self._guard:
-            self._cache[pod.uid] = pod
-            self._cache.move_to_end(pod.uid)
-            while len(self._cache) > _CACHED_RECORDS:
-                self._cache.popitem(last=False)
+            self._changes += 1
+            self._put(pod)
+
+    def _remember_unless_changed(self, pod: PodRecord, change: int) -> bool:
+        with self._guard:
+            if change != self._changes:
+                return False
+            self._put(pod)
+            return True
+
+    def _put(self, pod: PodRecord) -> None:
+        self._cache[pod.uid] = pod
+        self._cache.move_to_end(pod.uid)
+        while len(self._cache) > _CACHED_RECORDS:
+            self._cache.popitem(last=False)
 
     def forget(self, key: PodKey) -> None:
-        """Remove the pod's directory.
+        """Remove the pod's directory; what resists is kept out of sight and tried again later.
 
         Raises:
-            StorageFailed: something of it is left.
+            StorageFailed: it can't be moved out of the way.
         """
         with self._guard:
+            self._changes += 1
             self._cache.pop(key.uid, None)
-        self._files.remove_tree(self.directory(key))
+        trash = self._root / _TRASH / f"{key.directory_name}.{secrets.token_hex(4)}"
+        # In one step, so that a removal that stops half-way leaves no pod without a record.
+        if self._files.move(self.directory(key), trash):
+            self._empty(trash)
+
+    def empty_trash(self) -> None:
+        """Remove what an earlier removal left."""
+        for name in self._files.names(self._root / _TRASH):
+            self._empty(self._root / _TRASH / name)
+
+    def _empty(self, trash: Path) -> None:
+        try:
+            self._files.remove_tree(trash)
+        except StorageFailed as error:
+            _log.error("a deleted pod's directory is not removed yet: %s", error)
 
     def bury(self, key: PodKey) -> None:
         """Note that the pod was deleted, so that a late create submits nothing.
@@ -197,6 +232,7 @@ class PodStore:
 
     def tend_tombstones(self, older_than: float) -> None:
         """Write what could not be written; drop notes from before this time (epoch seconds)."""
+        self.empty_trash()
         for key in list(self._unwritten):
             self.bury(key)
         for name in self._files.names(self._root / _TOMBSTONES):
@@ -218,9 +254,17 @@ class PodStore:
             if key is not None:
                 yield key
 
-    def read(self, key: PodKey, name: str) -> bytes | None:
-        """A small file of the pod's directory; None when there is none."""
-        return self._files.read(self.directory(key) / name)
+    def read(self, key: PodKey, name: str, *, limit: int = 1 << 20) -> bytes | None:
+        """A file of the pod's directory; None when there is none.
+
+        Raises:
+            StorageFailed: it can't be read, or has more bytes than `limit`.
+        """
+        path = self.directory(key) / name
+        data = self._files.read(path, limit=limit + 1)
+        if data is not None and len(data) > limit:
+            raise StorageFailed(f"{path}: more than {limit} bytes")
+        return data
 
     def _read(self, key: PodKey) -> PodRecord | None:
         path = self.directory(key) / layout.RECORD

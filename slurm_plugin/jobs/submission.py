@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 REFUSALS = (SlurmRefused, InvalidRequest)
 SETTLE_SECONDS = 3.0
+# SLURM's max_script_size is 4 MiB where nobody raised it.
+_LONGEST_SCRIPT = 64 << 20
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
@@ -144,7 +146,7 @@ class Submitter:
             StorageFailed: it is gone or can't be read.
         """
         data = self._store.directory(key) / layout.SCRIPT
-        content = self._store.read(key, layout.SCRIPT)
+        content = self._store.read(key, layout.SCRIPT, limit=_LONGEST_SCRIPT)
         if content is None:
             raise StorageFailed(f"{data}: missing")
         return content.decode()

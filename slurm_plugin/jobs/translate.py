@@ -17,6 +17,7 @@ from slurm_plugin.slurm.base import JobSpec
 from slurm_plugin.slurm.commands.directives import script_directives
 from slurm_plugin.slurm.options import values
 
+_PRIVILEGED = ("priority", "reboot")
 _SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FALLBACK_WORK_DIR = "/tmp"  # noqa: S108 - the job's working directory on the node, not a file
 
@@ -70,8 +71,18 @@ def _merged_options(plan: PodPlan, settings: Settings) -> tuple[options.SbatchOp
     annotation = options.parse_text(plan.annotation_flags, source)
     options.refuse_owned(flavor, (), source="flavor")
     options.refuse_owned(annotation, denied, source)
+    if os.geteuid() == 0:
+        _refuse_privileged(annotation, source)
     merged = options.merge(plan.default_options, flavor, annotation)
     return options.merge(merged, _not_longer(plan.pod_options, merged))
+
+
+def _refuse_privileged(annotation: Sequence[options.SbatchOption], source: str) -> None:
+    """SLURM takes a root plugin's word for these; a pod's author has no such rights (sbatch(1))."""
+    options.refuse_owned(annotation, _PRIVILEGED, source)
+    for option in annotation:
+        if option.name == "nice" and (option.value or "").strip().startswith("-"):
+            raise InvalidRequest(f"{source}: --nice below zero needs privileges in SLURM")
 
 
 def _not_longer(
@@ -102,20 +113,25 @@ def _identity(plan: PodPlan, settings: Settings) -> tuple[int | None, int | None
     uid = 0 if uid is None else uid
     if uid == 0 and not settings.pods.allow_root_jobs:
         raise InvalidRequest(
-            "spec.securityContext.runAsUser: the job would run as root; name another user there, "
+            f"{plan.run_as_field}: the job would run as root; name another user there, "
             "in the flavor or as DefaultUID, or set AllowRootJobs"
         )
-    return uid, plan.run_as_gid if plan.run_as_gid is not None else _group_of(uid)
+    return uid, _group_of(uid, plan)
 
 
-def _group_of(uid: int) -> int:
+def _group_of(uid: int, plan: PodPlan) -> int:
+    """The group that the pod asks for, when the user is in it, or the user's own."""
     try:
-        return pwd.getpwuid(uid).pw_gid
+        user = pwd.getpwuid(uid)
     except KeyError:
-        raise InvalidRequest(
-            f"spec.securityContext.runAsUser: user {uid} is unknown on this host; "
-            "name runAsGroup as well, or another user"
-        ) from None
+        raise InvalidRequest(f"{plan.run_as_field}: user {uid} is unknown on this host") from None
+    wanted = plan.run_as_gid
+    if wanted is None:
+        return user.pw_gid
+    if wanted not in os.getgrouplist(user.pw_name, user.pw_gid):
+        field = plan.run_as_field.replace("runAsUser", "runAsGroup")
+        raise InvalidRequest(f"{field}: user {uid} is not in group {wanted}")
+    return wanted
 
 
 def _environment(settings: Settings, uid: int | None) -> Mapping[str, str]:

@@ -117,6 +117,6 @@ def _candidates(record: PodRecord, name: str) -> tuple[ContainerRecord, ...]:
     if not name:
         # kubectl names the container always; other clients mean the first one.
         return tuple(each for each in record.containers if each.kind == "app")[:1]
-    if record.go_plugin:
+    if record.go_plugin or not record.containers:
         return (ContainerRecord(name, "app"), ContainerRecord(name, "init"))
     return tuple(each for each in record.containers if each.name == name)

@@ -53,6 +53,7 @@ class PodPlan:
         grace_seconds: terminationGracePeriodSeconds.
         run_as_uid: numeric user that pod or flavor ask for.
         run_as_gid: numeric group that the pod asks for.
+        run_as_field: where the pod names its user, or could, for messages.
         files: files of the pod's directory; none where they travel inside the script.
         directories: directories of the pod's directory, parents first.
         default_options: weakest sbatch options, for pods that ask for nothing.
@@ -70,6 +71,7 @@ class PodPlan:
     grace_seconds: int
     run_as_uid: int | None
     run_as_gid: int | None
+    run_as_field: str
     files: tuple[PlannedFile, ...]
     directories: tuple[str, ...]
     default_options: tuple[SbatchOption, ...]
@@ -99,7 +101,10 @@ def plan_pod(
     annotations = read_annotations(metadata.annotations or {}, settings)
     resources = pod_resources(placed, settings.gpu_types)
     flavor, flavor_notes = choose_flavor(settings, annotations.flavor, _gpu_count(resources))
-    context = PodContext(metadata, spec, settings, annotations, resources, directory)
+    wanted = run_as(spec, placed, flavor)
+    context = PodContext(
+        metadata, spec, _own_cache(settings, wanted.uid), annotations, resources, directory
+    )
     launches, volumes = container_launches(placed, context, request.container or [])
     files, directories = planned_files(launches, volumes, annotations, request.job_script)
     notes = (
@@ -109,7 +114,6 @@ def plan_pod(
         *(note for launch in launches for note in launch.notes),
     )
     grace = _grace_seconds(spec)
-    uid, gid = run_as(spec, placed, flavor)
     parts = ScriptParts(
         context=context,
         launches=launches,
@@ -120,7 +124,7 @@ def plan_pod(
         grace_seconds=grace,
         job_script=bool(request.job_script),
         notes=notes,
-        run_as_uid=uid,
+        run_as_uid=wanted.uid,
     )
     return PodPlan(
         namespace=metadata.namespace or "",
@@ -128,8 +132,9 @@ def plan_pod(
         uid=metadata.uid or "",
         containers=_planned(launches),
         grace_seconds=grace,
-        run_as_uid=uid,
-        run_as_gid=gid,
+        run_as_uid=wanted.uid,
+        run_as_gid=wanted.gid,
+        run_as_field=wanted.field,
         files=files if shared_fs else (),
         directories=directories if shared_fs else (),
         default_options=(*default_options(settings, flavor), _warning(grace)),
@@ -178,6 +183,14 @@ def _planned(launches: Sequence[ContainerLaunch]) -> tuple[PlannedContainer, ...
         PlannedContainer(one.placed.name, one.placed.kind, one.launch.image.name)
         for one in launches
     )
+
+
+def _own_cache(settings: PodSettings, uid: int | None) -> PodSettings:
+    """Users of a root plugin don't share images: each could change what the others run."""
+    if uid is None or not settings.image_cache_dir:
+        return settings
+    own = f"{settings.image_cache_dir.rstrip('/')}/{uid}"
+    return settings.model_copy(update={"image_cache_dir": own})
 
 
 def _pod_options(

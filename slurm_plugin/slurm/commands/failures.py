@@ -1,7 +1,8 @@
 """What a failed command says: SLURM's refusal, or SLURM away.
 
-Texts are those of src/common/slurm_errno.c and of the connection code, 22.05 to 26.05. What is
-recognised as neither is a refusal for sbatch's own errors, else an unexpected answer.
+Texts are those of src/common/slurm_errno.c and of the connection code, 22.05 to 26.05. SLURM's own
+reason (`Batch job submission failed: ...`) decides where there is one: other lines may hold any
+words. A change whose failure is not surely "never sent" may have happened.
 """
 
 import re
@@ -12,28 +13,32 @@ from slurm_plugin.slurm.commands.process import Completed
 
 _MESSAGE_LIMIT: Final = 500
 
-# Lost after the request was sent: the controller may have acted on it.
-_ANSWER_LOST: Final = re.compile(
-    r"Socket timed out|Zero Bytes were transmitted|Connection reset|Broken pipe|"
-    r"Insane message length|Unexpected message received|closed by remote host",
+_NEVER_SENT: Final = re.compile(
+    r"Unable to contact slurm controller|connect failure|Connection refused|No route to host|"
+    r"Network is unreachable|Could not resolve hostname|Unable to establish configuration source|"
+    r"Unable to process configuration file|Could not establish a configuration source",
     re.IGNORECASE,
 )
 _AWAY: Final = re.compile(
-    r"Unable to contact slurm|Connection refused|Connection timed out|No route to host|"
-    r"Unable to connect|Unable to establish|persistent conn|standby mode|backup controller|"
-    r"temporarily unable to accept|Resource temporarily unavailable|job queue full|"
-    r"rate limit|Munge|authentication (?:error|credential)|auth_g_|"
-    r"configuration source|slurm\.conf|Unable to process configuration|"
-    r"Unable to initialize|plugin|Could not resolve hostname|ssh: |fork|Cannot allocate memory",
+    r"Socket timed out|Zero Bytes were transmitted|Connection reset|Connection timed out|"
+    r"Broken pipe|Insane message length|Unexpected message received|closed by remote host|"
+    r"server \S+ not responding|in standby mode|use of backup controller|"
+    r"temporarily unable to accept|Resource temporarily unavailable|rate limit exceeded|"
+    r"(?:Protocol )?authentication error|authentication credential|Munge (?:en|de)code failed|"
+    r"auth_g_\w+|persistent connection|Cannot allocate memory|cannot (?:create|find) auth",
     re.IGNORECASE,
 )
+_SLURMS_REASON: Final = re.compile(r"submission failed: (.+)", re.IGNORECASE)
+_FILTERED: Final = re.compile(r"cli_filter", re.IGNORECASE)
 _PREFIX: Final = re.compile(
     r"^(?:slurm_)?(?:sbatch|scancel|squeue|sinfo|sacct|scontrol)(?::| )\s*"
     r"(?:(?:error|fatal)\s*:\s*)?",
     re.ASCII,
 )
-# What wrappers (shell, ssh, env) report when the command itself never ran.
-_NOT_RUN: Final = frozenset({126, 127, 255})
+# What wrappers report: 126 and 127 when the command never ran, 255 (ssh) when the link failed,
+# before or after the command did its work.
+_NEVER_RAN: Final = frozenset({126, 127})
+_LINK_FAILED: Final = 255
 
 
 def message_of(completed: Completed) -> str:
@@ -57,13 +62,15 @@ def unavailable(completed: Completed, *, changes: bool = False) -> BackendUnavai
     Returns:
         The error to raise; None when SLURM did answer.
     """
-    text = completed.stderr
-    lost = bool(_ANSWER_LOST.search(text)) or completed.returncode < 0
-    if lost or _AWAY.search(text) or completed.returncode in _NOT_RUN:
-        return BackendUnavailable(
-            f"{completed.command}: {message_of(completed)}", outcome_unknown=changes and lost
-        )
-    return None
+    reason = _SLURMS_REASON.search(completed.stderr)
+    text = reason[1] if reason else completed.stderr
+    never_sent = completed.returncode in _NEVER_RAN or bool(_NEVER_SENT.search(text))
+    broken = completed.returncode < 0 or (completed.returncode == _LINK_FAILED and not reason)
+    if not (never_sent or broken or _AWAY.search(text)) or _FILTERED.search(completed.stderr):
+        return None
+    return BackendUnavailable(
+        f"{completed.command}: {message_of(completed)}", outcome_unknown=changes and not never_sent
+    )
 
 
 def failure(completed: Completed) -> SlurmPluginError:

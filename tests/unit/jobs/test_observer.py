@@ -344,3 +344,20 @@ def test_what_has_its_turn_in_a_job_of_the_go_plugin_runs(scene):
     assert scene.look(pod).containers[0].state.running
     scene.write("run-main.status", "5\n")
     assert scene.look(pod).containers[0].state.terminated.exit_code == 5
+
+
+def test_files_of_a_run_before_the_requeue_do_not_speak_for_what_accounting_tells(scene):
+    scene.state()
+    scene.backend.set_state(scene.job, JobState.PENDING, JobFlag.REQUEUED, restarts=1)
+    scene.later(3)
+    assert scene.state().waiting
+    scene.write("run-main.state", f"job={scene.job}\nrequeue=0\nstarted=1\nfinished=2\nexit=0\n")
+    # sacct does not say how often a job was requeued.
+    scene.backend.set_state(scene.job, JobState.CANCELLED, restarts=0)
+    scene.backend.forget_ended()
+    for _ in range(3):
+        scene.later(12)
+        scene.state()
+    end = scene.state().terminated
+    assert end is not None
+    assert end.exit_code != 0

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import stat
+import subprocess
 from datetime import UTC, datetime
 
 import msgspec
@@ -230,3 +231,55 @@ def test_job_info_has_only_what_json_can_hold():
     assert {f.name for f in dataclasses.fields(JobInfo)} == set(
         msgspec.json.decode(msgspec.json.encode(JobInfo(1, JobState.RUNNING)))
     )
+
+
+def test_a_script_above_a_mebibyte_is_read_whole_and_one_above_the_limit_not_at_all(store):
+    directory = store.directory(KEY)
+    directory.mkdir()
+    (directory / "job.slurm").write_bytes(b"x" * (3 << 20))
+    assert len(store.read(KEY, "job.slurm", limit=4 << 20)) == 3 << 20
+    with pytest.raises(StorageFailed, match="more than"):
+        store.read(KEY, "job.slurm")
+
+
+def test_directories_that_nobody_may_write_are_removed_with_the_pod(store):
+    inner = store.directory(KEY) / "volumes" / "cache"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("x")
+    inner.chmod(0o555)
+    store.forget(KEY)
+    assert not store.directory(KEY).exists()
+    assert list((store.directory(KEY).parent / ".trash").iterdir()) == []
+
+
+def test_very_deep_trees_are_removed_with_the_pod(store):
+    directory = store.directory(KEY)
+    directory.mkdir()
+    subprocess.run(
+        ["bash", "-c", "for i in {1..1500}; do mkdir d && cd d || exit 1; done"],
+        cwd=directory,
+        check=True,
+    )
+    store.forget(KEY)
+    assert not directory.exists()
+    assert list((directory.parent / ".trash").iterdir()) == []
+
+
+def test_a_record_saved_while_an_older_one_is_read_stands(store, monkeypatch):
+    directory = store.directory(KEY)
+    directory.mkdir()
+    old, new = record_of(), record_of(phase="submitted", job_id=5)
+    store.save(old)
+    another = PodStore(directory.parent, Files())
+    real = another._read
+
+    def slow(key):
+        found = real(key)
+        if found is not None and found.job_id is None:
+            another.save(new)
+            another._cache.clear()
+        return found
+
+    monkeypatch.setattr(another, "_read", slow)
+    assert another.load(KEY) == new
+    assert another.load(KEY) == new

@@ -7,6 +7,7 @@ import pytest
 from slurm_plugin.config.settings import Flavor, JobSettings, PodSettings, Settings, SlurmSettings
 from slurm_plugin.errors import InvalidRequest
 from slurm_plugin.jobs.translate import translate
+from slurm_plugin.pods.manifest import SecurityContext
 from tests.fakes.pods import UID, create_of
 
 FLAGS = "slurm-job.vk.io/flags"
@@ -42,7 +43,26 @@ def test_a_user_brings_its_own_group(tmp_path, monkeypatch):
     assert (spec.uid, spec.gid) == (1, 1)
 
 
-def test_a_user_that_this_host_does_not_know_needs_a_group(tmp_path, monkeypatch):
+@pytest.mark.parametrize("group", [0, 4_000_000_000])
+def test_a_group_that_the_user_is_not_in_is_refused(tmp_path, monkeypatch, group):
+    _as_root(monkeypatch)
+    pod = create_of()
+    pod.pod.spec.security_context = SecurityContext(run_as_user=1, run_as_group=group)
+    with pytest.raises(InvalidRequest, match=f"runAsGroup: user 1 is not in group {group}"):
+        _spec(tmp_path, pod, pods=PodSettings())
+
+
+@pytest.mark.parametrize("flags", ["--nice=-5", "--priority=9", "--reboot"])
+def test_annotations_do_not_use_the_rights_of_a_root_plugin(tmp_path, monkeypatch, flags):
+    pod = create_of(annotations={FLAGS: flags})
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    _spec(tmp_path, pod)
+    _as_root(monkeypatch)
+    with pytest.raises(InvalidRequest):
+        _spec(tmp_path, pod, pods=PodSettings(default_uid=1))
+
+
+def test_a_user_that_this_host_does_not_know_is_refused(tmp_path, monkeypatch):
     _as_root(monkeypatch)
     with pytest.raises(InvalidRequest, match=f"user {_NOBODY} is unknown"):
         _spec(tmp_path, pods=PodSettings(default_uid=_NOBODY))

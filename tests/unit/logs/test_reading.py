@@ -26,6 +26,12 @@ def test_without_a_name_the_first_app_container_is_meant(logs):
     assert logs.read(container="") == b"words\n"
 
 
+def test_an_adopted_pod_whose_containers_are_not_known_has_logs(logs):
+    logs.record(containers=[])
+    logs.write("run-main.out", b"here\n")
+    assert logs.read(container="main") == b"here\n"
+
+
 def test_previous_shows_the_run_before(logs):
     logs.write("run-main.out", b"now\n")
     logs.write("run-main.previous.out", b"then\n")

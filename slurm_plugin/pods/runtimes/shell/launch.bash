@@ -87,6 +87,7 @@ sp_cached_image() {
   local policy=$1 file=$2 name=$3 lock asked new
   shift 3
   printf -v asked '%(%s)T' -1
+  sp_own_cache "${file%/*}" || return 1
   if [[ -e $file && $policy != Always ]]; then
     return 0
   fi
@@ -105,6 +106,16 @@ sp_cached_image() {
     return 1
   fi
   chmod 0644 -- "$new" && mv -f -- "$new" "$file"
+}
+
+# sp_own_cache DIRECTORY: one that bears a user's number is that user's alone, so that nobody can
+# put an image there for others to run.
+sp_own_cache() {
+  [[ ${1##*/} == "$EUID" ]] || return 0
+  (umask 077 && mkdir -p -- "$1") || return 1
+  [[ -O $1 && ! -L $1 ]] && return 0
+  printf 'ErrImagePull: %s belongs to somebody else\n' "$1" >&2
+  return 1
 }
 
 # sp_open_image_lock FILE: sets the caller's lock. Reading is enough to hold it, so that users may
@@ -174,23 +185,38 @@ sp_tsocks() {
 }
 
 # sp_enter_mesh SCRIPT: runs this whole job script again inside the client's network namespace,
-# and hands TERM on to it, since SLURM signals the outermost shell only.
+# and hands TERM and the warning before the time limit (USR1) on to it, since SLURM signals the
+# outermost shell only.
 sp_enter_mesh() {
   local inner code=0
   [[ -z ${SP_IN_MESH:-} ]] || return 0
   export SP_IN_MESH=$sp_directory/mesh.pid TMPDIR=${TMPDIR:-/tmp}
-  trap 'sp_signal_mesh' TERM
+  # A requeued job finds the file of its earlier run.
+  rm -f -- "$SP_IN_MESH"
+  sp_mesh_signals=()
+  trap 'sp_mesh_signals+=(TERM)' TERM
+  trap 'sp_mesh_signals+=(USR1)' USR1
   "$1" "$BASH" "$0" &
   inner=$!
   while :; do
     code=0
     wait "$inner" || code=$?
+    # What comes before the inner script is there waits for it.
+    while ((${#sp_mesh_signals[@]})) && kill -0 "$inner" 2>/dev/null; do
+      sp_signal_mesh || sleep 0.2
+    done
     kill -0 "$inner" 2>/dev/null || exit "$code"
   done
 }
 
+# Hands on what has come; fails while the inner script has not said who it is.
 sp_signal_mesh() {
-  local pid=
+  local pid='' name
+  [[ -e $SP_IN_MESH ]] || return 1
   IFS= read -r pid <"$SP_IN_MESH" || :
-  [[ -z $pid ]] || kill -s TERM "$pid" 2>/dev/null || :
+  [[ -n $pid ]] || return 1
+  for name in "${sp_mesh_signals[@]}"; do
+    kill -s "$name" "$pid" 2>/dev/null || :
+  done
+  sp_mesh_signals=()
 }

@@ -21,12 +21,46 @@ def completed(command: str, stderr: str, returncode: int = 1, stdout: str = "") 
         ("sbatch: error: Zero Bytes were transmitted or received", True),
         ("sbatch: fatal: Unable to process configuration file", False),
         ("ssh: Could not resolve hostname login", False),
+        ("sbatch: error: Batch job submission failed: Protocol authentication error", True),
+        ("sbatch: error: Batch job submission failed: Connection timed out", True),
     ],
 )
 def test_slurm_away_is_told_from_a_lost_answer(text: str, unknown: bool) -> None:
     with pytest.raises(BackendUnavailable) as away:
         submit.parse_sbatch(completed("sbatch", text))
     assert away.value.outcome_unknown is unknown
+
+
+@pytest.mark.parametrize("text", ["", "Timeout, server login not responding."])
+def test_a_link_that_broke_leaves_the_outcome_open(text: str) -> None:
+    with pytest.raises(BackendUnavailable) as away:
+        submit.parse_sbatch(completed("ssh", text, returncode=255))
+    assert away.value.outcome_unknown
+
+
+def test_a_wrapper_that_never_ran_the_command_changed_nothing() -> None:
+    with pytest.raises(BackendUnavailable) as away:
+        submit.parse_sbatch(completed("wrap", "sbatch: command not found", returncode=127))
+    assert not away.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sbatch: error: cli_filter plugin terminated with error",
+        (
+            "sbatch: error: invalid partition specified: plugin-munge\n"
+            "sbatch: error: Batch job submission failed: Invalid partition name specified"
+        ),
+        (
+            "sbatch: error: see slurm.conf, forks are few\n"
+            "sbatch: error: Batch job submission failed: Requested node configuration is not here"
+        ),
+    ],
+)
+def test_words_beside_slurms_reason_make_no_refusal_an_outage(text: str) -> None:
+    with pytest.raises(SlurmRefused):
+        submit.parse_sbatch(completed("sbatch", text))
 
 
 @pytest.mark.parametrize(
