@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.client import PORT, Client, container, create_request, ended, pod
-from tests.cluster.conftest import job_field
+from tests.cluster.conftest import job_field, until
 
 TICKS = 100  # _SC_CLK_TCK on Linux
 
@@ -102,6 +102,8 @@ def freshness(client: Client, image: str, among: Sequence[dict[str, Any]]) -> fl
             position += 1
     told = time.time()
     job = status["JID"]
+    # The container's own file may tell the end before SLURM notes it.
+    until(lambda: job_field(job, "JobState") in ("COMPLETED", "FAILED"), 30)
     end = time.mktime(time.strptime(job_field(job, "EndTime"), "%Y-%m-%dT%H:%M:%S"))
     client.delete(short)
     return told - end

@@ -202,11 +202,11 @@ def test_a_forced_delete_does_not_wait_for_the_earlier_ones_grace(
     client: Client, image: str
 ) -> None:
     sent = pod(
-        container("main", "trap : TERM; while :; do sleep 1; done", image),
+        container("main", "trap : TERM; echo up; while :; do sleep 1; done", image),
         terminationGracePeriodSeconds=120,
     )
     job = client.create(sent).json()["PodJID"]
-    client.wait_running(sent)
+    until(lambda: client.log(sent, "main") == "up\n", 60)  # from here on TERM does nothing
     assert client.delete(sent).status == 200
     time.sleep(3)
     assert state_of(job) == "RUNNING"
