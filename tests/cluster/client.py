@@ -53,24 +53,7 @@ class Client:
         return self.request("POST", "/delete", pod)
 
     def log(self, pod: dict[str, Any], container: str, **options: Any) -> str:
-        opts = {
-            "Tail": 0,
-            "LimitBytes": 0,
-            "Timestamps": False,
-            "Follow": False,
-            "Previous": False,
-            "SinceSeconds": 0,
-            "SinceTime": ZERO_TIME,
-            **options,
-        }
-        body = {
-            "Namespace": pod["metadata"]["namespace"],
-            "PodUID": pod["metadata"]["uid"],
-            "PodName": pod["metadata"]["name"],
-            "ContainerName": container,
-            "Opts": opts,
-        }
-        answer = self.request("GET", "/getLogs", body)
+        answer = self.request("GET", "/getLogs", log_body(pod, container, **options))
         assert answer.status == 200, answer.text
         return answer.text
 
@@ -97,6 +80,26 @@ class Client:
 
     def wait_running(self, pod: dict[str, Any], seconds: float = 60) -> dict[str, Any]:
         return self.wait(pod, running, seconds)
+
+
+def log_body(pod: dict[str, Any], container: str, **options: Any) -> dict[str, Any]:
+    """A log request with all keys, as interLink sends it."""
+    opts = {
+        "Tail": 0,
+        "LimitBytes": 0,
+        "Timestamps": False,
+        "Follow": False,
+        "Previous": False,
+        "SinceSeconds": 0,
+        "SinceTime": ZERO_TIME,
+    }
+    return {
+        "Namespace": pod["metadata"]["namespace"],
+        "PodUID": pod["metadata"]["uid"],
+        "PodName": pod["metadata"]["name"],
+        "ContainerName": container,
+        "Opts": {**opts, **options},
+    }
 
 
 def states(status: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,27 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any, Self
 
-from tests.cluster.client import PORT, ZERO_TIME
-
-
-def log_body(pod: dict[str, Any], container: str, **options: Any) -> dict[str, Any]:
-    """A log request with all keys, as interLink sends it."""
-    opts = {
-        "Tail": 0,
-        "LimitBytes": 0,
-        "Timestamps": False,
-        "Follow": False,
-        "Previous": False,
-        "SinceSeconds": 0,
-        "SinceTime": ZERO_TIME,
-    }
-    return {
-        "Namespace": pod["metadata"]["namespace"],
-        "PodUID": pod["metadata"]["uid"],
-        "PodName": pod["metadata"]["name"],
-        "ContainerName": container,
-        "Opts": {**opts, **options},
-    }
+from tests.cluster.client import PORT, log_body
 
 
 class Following:

@@ -14,7 +14,7 @@ from slurm_plugin.slurm.base import JobInfo
 from slurm_plugin.slurm.commands import fields
 from slurm_plugin.slurm.commands.failures import failure
 from slurm_plugin.slurm.commands.process import Completed
-from slurm_plugin.slurm.states import JobState, parse_state
+from slurm_plugin.slurm.states import parse_state
 
 # Reason comes last: an administrator's text may stand there.
 _COLUMNS: Final = (
@@ -117,7 +117,7 @@ def _job(row: Sequence[str], *, name: str = "", comment: str = "") -> JobInfo:
         submit_time=fields.epoch(submitted),
         start_time=fields.epoch(start),
         # Before the end, squeue shows when the time limit would end the job.
-        end_time=fields.epoch(end) if _has_end(parsed.state) else None,
+        end_time=fields.epoch(end) if parsed.state.is_terminal else None,
         nodes=fields.text(nodes),
         restarts=fields.number(restarts) or 0,
         time_limit=fields.time_limit(limit),
@@ -125,10 +125,6 @@ def _job(row: Sequence[str], *, name: str = "", comment: str = "") -> JobInfo:
         name=name,
         comment=comment,
     )
-
-
-def _has_end(state: JobState) -> bool:
-    return state.is_terminal
 
 
 def missing_ids(wanted: Collection[int], found: Collection[int]) -> list[int]:
